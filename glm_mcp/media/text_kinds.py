@@ -29,7 +29,7 @@ _NOTEBOOK = re.compile(r'\s*\{\s*"(?:cells|metadata|nbformat|worksheets)')
 _CELLS = ('"cells"', '"cell_type"'), ('"worksheets"', '"nbformat"')
 
 
-_MAILBOX = re.compile(r"From \S+ +\w{3} \w{3} +\d.{5,40}\r?\n>?[A-Za-z][\w-]*:")
+_MAILBOX = re.compile(r"From \S+(?: at \S+)? +\w{3} \w{3} +\d.{5,40}\r?\n>?[A-Za-z][\w-]*:")
 # An OpenDocument file that is one XML file.
 _FLAT = re.compile(
     r"office:mimetype=[\"']application/vnd\.oasis\.opendocument\.(text|spreadsheet|presentation|graphics)\b"

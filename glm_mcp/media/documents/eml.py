@@ -40,7 +40,12 @@ _MACHINES = (
     "application/x-javascript",
 )  # in saved pages
 # The line before each mail of a mailbox, and those of a text that would look like it.
-_BETWEEN = re.compile(rb"(?:\A|(?<=\n\n)|(?<=\r\n\r\n))From \S+ +\w{3} \w{3} +\d[^\r\n]{5,40}\r?\n")
+# Some programs leave out the empty line before it; archives of mailing lists write "name at example.org".
+_BETWEEN = re.compile(
+    rb"^(?:(?:(?<![^\n]\n)|(?<=\n\r\n))From \S+(?: at \S+)? +\w{3} \w{3} +\d[^\r\n]{5,40}\r?\n"
+    rb"|From \S+(?: at \S+)? +\w{3} \w{3} +\d{1,2} +\d\d?:\d\d[^\r\n]{5,30}\r?\n(?=[A-Za-z][\w-]*:))",
+    re.MULTILINE,
+)
 _QUOTED = re.compile(rb"^>(>*From )", re.MULTILINE)
 _CHARSET = re.compile(rb"charset=[\"']?(?!us-ascii|utf-8)([\w.:-]{1,40})", re.IGNORECASE)
 _DEPTH = 5  # mails within mails

@@ -266,6 +266,30 @@ def test_the_callers_encoding_is_taken_with_a_mark_and_refused_when_it_fits_noth
         decode(b"\xd0\xff" * 30, "a.txt", "utf-8")
 
 
+@each(("sender", "end"), [("a@b.c", b"\r\n"), ("ann at example.org", b"\n"), ("-", b"\n\n\n")])
+def test_a_mailbox_of_a_mailing_list_or_without_empty_lines_between_is_read(sender: str, end: bytes) -> None:
+    mail = f"From {sender}  Tue Mar  2 21:36:05 1999\nFrom: a@b.c\nSubject: One\nDate: x\n\nFrom Sun Jan 1 on\nFrom a Sun Jan 1 1999"
+    facts, _ = document_job(io.BytesIO((mail.encode() + end) * 2), {"name": "1999-March.txt"})
+    assert facts["kind"] == "mbox"
+    assert [row[2].partition("\n\n")[2] for row in facts["pages"]] == [
+        "From Sun Jan 1 on\nFrom a Sun Jan 1 1999"
+    ] * 2
+
+
+@each(
+    ("written", "shown"),
+    [
+        ("a@b.c (Ann Otter)", "Ann Otter <a@b.c>"),
+        ("a@b.c (=?utf-8?q?J=C3=BCrgen?=), Bob <b@c.d>", "Jürgen <a@b.c>, Bob <b@c.d>"),
+        ("ann at example.org (Ann, Jr.)", '"Ann, Jr." <"ann at example.org">'),
+    ],
+)
+def test_a_name_behind_an_address_is_told(written: str, shown: str) -> None:
+    mail = f"From: {written}\nSubject: x\nDate: Tue, 2 Mar 1999 16:36:05 -0500\n\nhi"
+    facts, _ = document_job(io.BytesIO(mail.encode()), {"name": "a.eml"})
+    assert f"From: {shown}  \n" in facts["pages"][0][2]
+
+
 def test_a_mailbox_is_read_mail_by_mail() -> None:
     """As Python's mailbox and most mail clients write it."""
     mails = [
