@@ -29,7 +29,7 @@ _NOTEBOOK = re.compile(r'\s*\{\s*"(?:cells|metadata|nbformat|worksheets)')
 _CELLS = ('"cells"', '"cell_type"'), ('"worksheets"', '"nbformat"')
 
 
-_MAILBOX = re.compile(r"From \S+ +\w{3} \w{3} +\d.{5,40}\r?\n>?[A-Za-z][\w-]*:")
+_MAILBOX = re.compile(r"From \S+(?: at \S+)? +\w{3} \w{3} +\d.{5,40}\r?\n>?[A-Za-z][\w-]*:")
 # An OpenDocument file that is one XML file.
 _FLAT = re.compile(
     r"office:mimetype=[\"']application/vnd\.oasis\.opendocument\.(text|spreadsheet|presentation|graphics)\b"
@@ -67,7 +67,7 @@ def text_kind(head: bytes, name: str = "") -> Kind | None:
         return KINDS["mail"] if said and _is_mail(f"{said}\n") else None
     claimed = named(name)
     # What the bytes may say better.
-    free = claimed.family != "text" or claimed.name in ("text", "xml", "html", "feed")
+    free = claimed.family != "text" or claimed.name in ("text", "xml", "html", "feed", "mail")
     root = root_element(text if len(head) <= _LOOKED_AT else decode_head(head) or text) or ""
     if free and _FEED.match(root) and (root == "rss" or any(space in text for space in _FEED_SPACES)):
         return KINDS["feed"]

@@ -272,6 +272,7 @@ def test_a_text_with_zeros_or_a_few_bad_bytes_is_a_text(data: bytes) -> None:
         ("# T", "README.md", "markdown"),
         ("<!DOCTYPE html><html>", "", "html"),
         ("<html><body><svg/></body></html>", "", "html"),
+        ("\n<!DOCTYPE html><html>", "page.mhtml", "html"),
         ("<?xml version='1.0'?><note/>", "", "xml"),
         ('{"cells": [{"cell_type": "code"}]}', "", "ipynb"),
         ('{"a": 1}', "a.json", "json"),

@@ -154,6 +154,7 @@ CASES: dict[str, tuple[Callable[[Any], Any], Any]] = {
             ("_rels/.rels", b'Target="' + b"a" * 100),
         )
     },
+    "styles of a list": (html_markdown, f"<ol style='{'list-style:' * 20_000}'><li>x</ol>"),
     "definitions before the first element": (
         detect,
         b"<!--" + b"a" * 17_000 + b"-->" + b"<!>" * (MILLION // 3),

@@ -33,9 +33,19 @@ _DAMAGED = (
     "for the mail as HTML]"
 )
 CLOSED = "[attached: {}]\n\n(not read: a file of this name holds secrets)"
-_MACHINES = ("text/css", "text/javascript")  # texts for programs, in saved pages
+_MACHINES = (
+    "text/css",
+    "text/javascript",
+    "application/javascript",
+    "application/x-javascript",
+)  # in saved pages
 # The line before each mail of a mailbox, and those of a text that would look like it.
-_BETWEEN = re.compile(rb"(?:\A|(?<=\n\n)|(?<=\r\n\r\n))From \S+ +\w{3} \w{3} +\d[^\r\n]{5,40}\r?\n")
+# Some programs leave out the empty line before it; archives of mailing lists write "name at example.org".
+_BETWEEN = re.compile(
+    rb"^(?:(?:(?<![^\n]\n)|(?<=\n\r\n))From \S+(?: at \S+)? +\w{3} \w{3} +\d[^\r\n]{5,40}\r?\n"
+    rb"|From \S+(?: at \S+)? +\w{3} \w{3} +\d{1,2} +\d\d?:\d\d[^\r\n]{5,30}\r?\n(?=[A-Za-z][\w-]*:))",
+    re.MULTILINE,
+)
 _QUOTED = re.compile(rb"^>(>*From )", re.MULTILINE)
 _CHARSET = re.compile(rb"charset=[\"']?(?!us-ascii|utf-8)([\w.:-]{1,40})", re.IGNORECASE)
 _DEPTH = 5  # mails within mails
@@ -113,7 +123,10 @@ def _read(message: EmailMessage | Message, name: str, encoding: str | None, dept
         if is_packed and _unpack(payload, mail, name, depth):
             continue
         is_text = kind in _BODIES
-        if filename or part.get_content_disposition() == "attachment" or not is_text:
+        is_attached = filename or part.get_content_disposition() == "attachment"
+        if not is_attached and (kind in _MACHINES or kind.startswith("font/")):
+            continue  # what makes a saved page look as it does
+        if is_attached or not is_text:
             mail.attached.append(f"- {filename or 'unnamed'} ({kind}, {len(payload):,} bytes)")
             if is_secret_within(filename):
                 mail.within.append(CLOSED.format(filename))

@@ -11,6 +11,7 @@ from glm_mcp.media.documents.about import of_page, with_about
 from glm_mcp.media.documents.markdown import flat, table
 from glm_mcp.media.documents.pages import one_text
 from glm_mcp.media.documents.web.fictionbook import book_soup
+from glm_mcp.media.documents.web.items import converter, set_apart
 from glm_mcp.media.documents.web.layout import fill_in, named, put_in_rows, table_of, unwrap_layout
 from glm_mcp.media.documents.web.mathml import formula
 from glm_mcp.media.documents.web.tree import tree
@@ -116,6 +117,7 @@ def _read(html: str, *, scripted: bool) -> str:
         _name_pictures(soup)
     if there.intersection(_INLINE):
         _drop_empty(soup)
+    set_apart(soup, there)
     try:
         soup.smooth()
         if "table" in there:
@@ -222,7 +224,8 @@ def _hidden(element: Any) -> bool:
         return False
     return (
         element.has_attr("hidden")
-        or str(element.get("aria-hidden")).lower() == "true"
+        # Of a label that is seen: the field says the same to those who hear the page.
+        or (str(element.get("aria-hidden")).lower() == "true" and element.name != "label")
         or bool(_HIDDEN.search(str(element.get("style") or "")))
     )
 
@@ -247,9 +250,7 @@ def _convert(soup: Any) -> str:
 
 
 def _markdown(element: Any) -> str:
-    from markdownify import MarkdownConverter
-
-    converter = MarkdownConverter(
+    written = converter()(
         heading_style="ATX",
         bullets="-",
         escape_underscores=False,
@@ -258,7 +259,7 @@ def _markdown(element: Any) -> str:
         sub_symbol="~",
         code_language_callback=_code,
     )
-    text = re.sub(r"(?<![ \t])[ \t]+\n", "\n", converter.convert_soup(element))
+    text = re.sub(r"(?<![ \t])[ \t]+\n", "\n", written.convert_soup(element))
     return re.sub(r"\n{3,}", "\n\n", text).strip()
 
 

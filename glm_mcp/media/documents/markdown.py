@@ -20,6 +20,10 @@ _NAMED = re.compile(r'"?sep=([^\w\s"]|\t)"?(?:\n|\Z)', re.IGNORECASE)  # a first
 # Cells that a table may have once it is filled up: so many, or so many times its own.
 _FILLED, _SPARSE = 1_000_000, 10
 _JOINED = 10_000  # lines
+_SMALL, _MOSTLY = (
+    200,
+    4,
+)  # cells of a table that is written whole, however few hold something; else every fourth is to
 _FIELD = 10_000_000  # characters in one field; the library stops at 131,072 by default
 
 
@@ -36,6 +40,20 @@ def table(rows: Iterable[Sequence[str]]) -> str:
     """
     grid = [[cell(value) for value in row] for row in rows]
     return _written(grid, Counter(map(len, grid)))
+
+
+def sparse_table(rows: Iterable[Sequence[str]]) -> str:
+    """The same of rows that hold little: each ends with its last cell that says something, which Markdown allows below the
+    head.
+    """
+    grid = [[cell(value) for value in row] for row in rows]
+    area, held = sum(map(len, grid)), sum(sum(map(bool, row)) for row in grid)
+    if area < _SMALL or held * _MOSTLY > area:
+        return _written(grid, Counter(map(len, grid)))
+    head, *below = grid
+    ends = (max((i for i, value in enumerate(row) if value), default=0) + 1 for row in below)
+    written = [row[:end] for row, end in zip(below, ends, strict=True)]
+    return "\n".join("| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *written))
 
 
 def _written(rows: Iterable[Sequence[str]], lengths: Counter[int]) -> str:
@@ -68,6 +86,13 @@ def cell(value: str) -> str:
     if "|" in value:
         value = value.replace("|", "\\|")
     return "<br>".join(value.split("\n")) if "\n" in value else value
+
+
+def fenced(text: str, language: str = "") -> str:
+    """A code block whose fence is longer than any run of backticks in it."""
+    longest = max(map(len, re.findall("`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}{language}\n{text.strip(chr(10))}\n{fence}"
 
 
 def flat(rows: Iterable[Sequence[str]]) -> str:

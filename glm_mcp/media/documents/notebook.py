@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 from glm_mcp.errors import UnsupportedMedia
 from glm_mcp.media.charset import decode
 from glm_mcp.media.documents.about import with_about
+from glm_mcp.media.documents.markdown import fenced
 from glm_mcp.media.documents.pages import clean_text, one_text
 from glm_mcp.text import unescaped
 
@@ -95,13 +96,6 @@ def _words(page: str) -> str:
 def _short(text: str) -> str:
     text = clean_text(text)
     return text if len(text) <= _OUTPUT else f"{text[:_OUTPUT]}\n… ({len(text) - _OUTPUT:,} characters more)"
-
-
-def fenced(text: str, language: str = "") -> str:
-    """A code block whose fence is longer than any run of backticks in it."""
-    longest = max(map(len, re.findall("`+", text)), default=0)
-    fence = "`" * max(3, longest + 1)
-    return f"{fence}{language}\n{text.strip(chr(10))}\n{fence}"
 
 
 def _joined(value: Any) -> str:

@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 
 from glm_mcp.media.charset import declaration, decode
 from glm_mcp.media.documents.common.cards import card_text
-from glm_mcp.media.documents.notebook import fenced
+from glm_mcp.media.documents.markdown import fenced
 from glm_mcp.media.documents.pages import clean_text, one_text
 
 # The word that Markdown readers know for a language, and the suffixes of its files.

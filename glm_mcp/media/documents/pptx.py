@@ -30,6 +30,7 @@ from glm_mcp.media.documents.ooxml.package import (
 )
 from glm_mcp.media.documents.ooxml.pictures import picture_words
 from glm_mcp.media.documents.pages import LeftOut, choose, one_text, result
+from glm_mcp.media.documents.slides.lines import shape_lines
 from glm_mcp.media.documents.word.runs import drawn_letters, standing
 from glm_mcp.media.documents.zip_xml import attribute, open_zip
 
@@ -137,25 +138,24 @@ class _Slide:
         body = child(shape, "p:txBody")
         holder = next(descendants(shape, "p:ph"), None)
         kind = "" if holder is None else attribute(holder, "type") or "body"
-        if body is None or kind == "sldNum":
+        if body is None or kind == "sldNum" or _is_number(body):
             return ""
         if kind in _TITLES and not self.title:
             self.title = " ".join(" ".join(self.paragraph(p) for p in descendants(body, "a:p")).split())
             return ""
-        return self._text(body, bulleted=kind not in ("", *_TITLES, "ftr", "dt", "hdr"))
+        return self._text(body, bulleted=kind not in ("", *_TITLES, "subTitle", "ftr", "dt", "hdr"))
 
     def _text(self, body: ET.Element, *, bulleted: bool) -> str:
         """Paragraphs; in a body placeholder or at a deeper level they are list items."""
-        lines: list[str] = []
         self.counts.clear()
-        written = [(p, " ".join(self.paragraph(p).split())) for p in descendants(body, "a:p")]
-        written = [(p, text) for p, text in written if text]
+        written = [(p, self.paragraph(p)) for p in descendants(body, "a:p")]
+        written = [(p, text) for p, text in written if text.strip()]
+        out = []
         for paragraph, text in written:
             level = whole(value(paragraph, "a:pPr", name="lvl"))
             mark = self._mark(paragraph, level, listed=level > 0 or (bulleted and len(written) > 1))
-            lines.append(f"{'  ' * level}{mark} {text}" if mark else text)
-        listed = any(re.match(r"\s*(?:-|\S{1,8}[.)]) ", line) for line in lines)
-        return ("\n" if listed else "\n\n").join(lines)
+            out.append((level, mark, text))
+        return shape_lines(out)
 
     def _mark(self, paragraph: ET.Element, level: int, *, listed: bool) -> str:
         properties = child(paragraph, "a:pPr")
@@ -177,6 +177,8 @@ class _Slide:
             match tag(run):
                 case "a:r" | "a:fld":
                     words = self._letters(run).replace("\v", "\n").replace("_x000B_", "\n")
+                    if attribute(run, "type") == "slidenum" and not any(map(str.isdigit, words)):
+                        words = self.place.rpartition(" ")[2]  # in place of <number> or ‹#›
                     raised = whole(value(run, "a:rPr", name="baseline"))  # thousandths of a percent
                     words = standing(words, raised) if raised else words
                     number = value(run, "a:rPr", "a:hlinkClick", name="id") or ""
@@ -255,7 +257,7 @@ class _Slide:
                 body = child(shape, "p:txBody")
                 lines = (
                     []
-                    if body is None or kind == "sldNum"
+                    if body is None or kind == "sldNum" or _is_number(body)
                     else [self.paragraph(p) for p in descendants(body, "a:p")]
                 )
                 words = "\n".join(lines).strip()
@@ -295,6 +297,12 @@ class _Slide:
                 said = _said(comment)
                 if said:
                     yield f"Comment{f', {author}' if author else ''}: {said}"
+
+
+def _is_number(body: ET.Element) -> bool:
+    """Whether it shows the number of the slide alone."""
+    runs = [run for run in descendants(body, "a:r", "a:fld") if texts(run, "a:t").strip()]
+    return bool(runs) and all(attribute(run, "type") == "slidenum" for run in runs)
 
 
 def _said(comment: ET.Element) -> str:

@@ -21,6 +21,7 @@ from glm_mcp.media.documents.richtext.words import (
     SIGNS,
     TOKEN,
     code_page,
+    heading_styles,
     information,
 )
 from glm_mcp.media.documents.richtext.writer import Writer
@@ -77,6 +78,7 @@ class _Reader:
         self.left_out = LeftOut()
 
     def read(self, source: str) -> str:
+        self.main.writer.headings = heading_styles(source)
         for token in TOKEN.finditer(source):
             if token["hex"]:
                 self._hex(int(token["hex"], 16))

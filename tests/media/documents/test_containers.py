@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import base64
+import email
 import io
 import re
 import struct
 import zipfile
-from email.message import EmailMessage
+from email.message import EmailMessage, Message
 from typing import Any
 from urllib.parse import quote
 
@@ -323,7 +324,7 @@ def test_xml_that_is_no_feed_stays_as_it_is() -> None:
     assert facts["pages"][0][2] == "```xml\n<feed><a>1</a></feed>\n```"
 
 
-def read(mail: EmailMessage) -> str:
+def read(mail: Message) -> str:
     return str(read_mail(bytes(mail), None, "a.eml", None)["pages"][0][2])
 
 
@@ -597,3 +598,12 @@ def test_a_letter_that_begins_in_one_encoded_word_and_ends_in_the_next_is_whole(
     ]
     subject = "\r\n ".join(f"=?utf-8?{way}?{word}?=" for word in written)
     assert "Subject: 三月报告" in headers(f"Subject: {subject}".encode(), b"From: a@b.c")
+
+
+def test_a_saved_page_names_its_pictures_and_not_what_makes_it_look_as_it_does() -> None:
+    kinds = ("text/html", "text/css", "font/woff2", "application/javascript", "image/png")
+    parts = "".join(f"--x\nContent-Type: {kind}\n\nseen\n" for kind in kinds)
+    page = f"From: <Saved by Blink>\nContent-Type: multipart/related; boundary=x\n\n{parts}--x--\n"
+    assert read(email.message_from_string(page)).endswith(
+        "seen\n\nAttachments:\n\n- unnamed (image/png, 4 bytes)"
+    )

@@ -193,6 +193,19 @@ async def test_a_very_wide_sheet_and_a_stray_far_cell_are_read() -> None:
     assert "lonely" in lonely.text
 
 
+async def test_rows_of_a_sheet_that_is_a_grid_for_a_drawing_end_with_their_last_word() -> None:
+    out = io.BytesIO()
+    book = xlsxwriter.Workbook(out, {"in_memory": True})
+    sheet = book.add_worksheet("Screens")
+    for row, column, words in ((0, 1, "Home"), (2, 0, "Go"), (11, 19, "End")):
+        sheet.write(row, column, words)
+    book.close()
+    (page,) = (await opened("w.xlsx", out.getvalue())).pages
+    head, rule, *rows = page.text.strip().partition("|")[2].split("\n")
+    assert (head.count("|"), rule) == (20, "|" + " --- |" * 20)
+    assert rows == ["|  |", "| Go |", *["|  |"] * 8, "|" + "  |" * 19 + " End |"]
+
+
 async def test_an_ods_is_read_as_a_workbook() -> None:
     cell = '<table:table-cell office:value-type="{}" {}><text:p>{}</text:p></table:table-cell>'
     row = (
@@ -376,6 +389,44 @@ async def test_a_file_is_read_by_its_open_handle(tmp_path: Path) -> None:
         path.unlink()
         assert (await read_document(opened_once)).pages[0].text == "from the disk"
         assert (await read_document(opened_once)).pages[0].text == "from the disk"
+
+
+def test_a_text_on_a_slide_keeps_its_line_breaks_its_indentation_and_its_columns() -> None:
+    deck = pptx.Presentation()
+    slide = deck.slides.add_slide(deck.slide_layouts[1])
+    slide.placeholders[1].text = "Look at\vthis  list\nNext"
+    deep = slide.placeholders[1].text_frame.add_paragraph()
+    deep.text = "Deep"
+    deep._p.get_or_add_pPr().set("lvl", "999999999")  # noqa: SLF001 - no program goes below level 8
+    for words in ("def f(x):\n    if x:\n\treturn x\xa0", "  T1\t\tT2\n  go", "One  two\nThree"):
+        slide.shapes.add_textbox(0, 0, 100, 100).text_frame.text = words
+    out = io.BytesIO()
+    deck.save(out)
+    facts, _ = document_job(io.BytesIO(out.getvalue()), {"name": "a.pptx"})
+    code = "def f(x):\n    if x:\n    return x"
+    assert (
+        facts["pages"][0][2]
+        == f"- Look at\n  this list\n- Next\n{' ' * 16}- Deep\n\n{code}\n\nT1\t\tT2\n\ngo\n\nOne two\n\nThree"
+    )
+
+
+def test_a_number_of_a_slide_that_is_no_placeholder_is_left_out_and_within_words_it_is_counted() -> None:
+    deck = pptx.Presentation()
+    slide = deck.slides.add_slide(deck.slide_layouts[6])
+    notes = slide.notes_slide
+    for shapes, words in ((slide.shapes, ""), (slide.shapes, "Page "), (notes.shapes, "")):
+        box = slide.shapes.add_textbox(0, 0, 100, 100)
+        paragraph = box.text_frame.paragraphs[0]
+        paragraph.add_run().text = words
+        shown = paragraph.add_run()
+        shown.text = "<number>"
+        shown._r.tag = shown._r.tag.removesuffix("}r") + "}fld"  # noqa: SLF001 - the library makes no fields
+        shown._r.set("type", "slidenum")  # noqa: SLF001 - as above
+        shapes._spTree.append(box._element)  # noqa: SLF001 - the library adds to slides alone
+    out = io.BytesIO()
+    deck.save(out)
+    facts, _ = document_job(io.BytesIO(out.getvalue()), {"name": "a.pptx"})
+    assert facts["pages"][0][2] == "Page 1"
 
 
 def test_words_behind_the_slides_and_tables_among_the_notes_are_read_once() -> None:

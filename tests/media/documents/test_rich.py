@@ -57,6 +57,41 @@ def test_html_shows_nothing_hidden_whatever_it_lies_in() -> None:
     assert html_markdown(page) == "seen typed"
 
 
+@each(
+    ("page", "text"),
+    [
+        ("<ol type=a><li>x<li>y<ol type=I><li>q</ol></ol>", "a. x\nb. y\n   I. q"),
+        ("<ol style='list-style: inside lower-roman'><li>x<li>y</ol>", "i. x\nii. y"),
+        ("<ol reversed><li>x<li>y</ol>", "2. x\n1. y"),
+        ("<ol start=5><li>w<li value=9>x<li>y<br>z</ol>", "5. w\n9. x\n10. y\n    z"),
+        ("<ol start=-1><li>x<li>y<li type=A>z</ol>", "-1. x\n0. y\nA. z"),
+        ("<ol>" + "<li>x" * 60_000 + "</ol>", "\n".join(f"{n}. x" for n in range(1, 60_001))),
+    ],
+)
+def test_the_items_of_a_list_of_html_have_the_numbers_that_a_browser_shows(page: str, text: str) -> None:
+    assert html_markdown(page) == text
+
+
+def test_spans_that_alone_fill_a_block_are_words_apart_and_letters_of_a_word_are_not() -> None:
+    def of(first: str, second: str) -> str:
+        return f"<div><span>{first}</span><span>{second}</span></div>"
+
+    assert html_markdown(of("Mumbai", "3029") + of("Dip", "3")) == "Mumbai 3029\n\nDip 3"
+    assert (
+        html_markdown(of("H", "ello") + f"<pre>{of('print', '(x)')}</pre>") == "Hello\n\n```\nprint(x)\n```"
+    )
+    assert html_markdown(f"<table><tr><th>A<th>B<tr><td>{of('by', 'Ann')}<td>x</table>").endswith(
+        "| by Ann | x |"
+    )
+
+
+def test_a_label_that_is_seen_and_not_heard_is_read() -> None:
+    assert (
+        html_markdown("<label aria-hidden=true><p>Age</p></label><input aria-label=Age value=40>")
+        == "Age\n\n40"
+    )
+
+
 @each("tag", ["section", "article", "main", "header", "x-slide"])
 def test_a_page_that_writes_out_neither_its_head_nor_its_body_is_read(tag: str) -> None:
     page = f"<!DOCTYPE html><meta charset=utf-8><title>Talk</title><style>a</style><{tag}><h2>One</h2><p>two</p></{tag}>"
@@ -229,6 +264,30 @@ def test_the_callers_encoding_is_taken_with_a_mark_and_refused_when_it_fits_noth
     assert decode("grün".encode("utf-16"), "a.txt", "utf-16").text == "grün"
     with pytest.raises(InvalidRequest, match=r"a\.txt is not written in utf-8"):
         decode(b"\xd0\xff" * 30, "a.txt", "utf-8")
+
+
+@each(("sender", "end"), [("a@b.c", b"\r\n"), ("ann at example.org", b"\n"), ("-", b"\n\n\n")])
+def test_a_mailbox_of_a_mailing_list_or_without_empty_lines_between_is_read(sender: str, end: bytes) -> None:
+    mail = f"From {sender}  Tue Mar  2 21:36:05 1999\nFrom: a@b.c\nSubject: One\nDate: x\n\nFrom Sun Jan 1 on\nFrom a Sun Jan 1 1999"
+    facts, _ = document_job(io.BytesIO((mail.encode() + end) * 2), {"name": "1999-March.txt"})
+    assert facts["kind"] == "mbox"
+    assert [row[2].partition("\n\n")[2] for row in facts["pages"]] == [
+        "From Sun Jan 1 on\nFrom a Sun Jan 1 1999"
+    ] * 2
+
+
+@each(
+    ("written", "shown"),
+    [
+        ("a@b.c (Ann Otter)", "Ann Otter <a@b.c>"),
+        ("a@b.c (=?utf-8?q?J=C3=BCrgen?=), Bob <b@c.d>", "Jürgen <a@b.c>, Bob <b@c.d>"),
+        ("ann at example.org (Ann, Jr.)", '"Ann, Jr." <"ann at example.org">'),
+    ],
+)
+def test_a_name_behind_an_address_is_told(written: str, shown: str) -> None:
+    mail = f"From: {written}\nSubject: x\nDate: Tue, 2 Mar 1999 16:36:05 -0500\n\nhi"
+    facts, _ = document_job(io.BytesIO(mail.encode()), {"name": "a.eml"})
+    assert f"From: {shown}  \n" in facts["pages"][0][2]
 
 
 def test_a_mailbox_is_read_mail_by_mail() -> None:

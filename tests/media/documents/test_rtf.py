@@ -20,6 +20,10 @@ def read(body: bytes) -> tuple[str, list[str]]:
     [
         (rb"\pard\s1\outlinelevel0 Scope\par\pard Words", "# Scope\n\nWords"),
         (
+            rb"{\stylesheet{\s254\b \sbasedon0 heading 2;}}\pard\s254\b Scope\par\pard Words",
+            "## Scope\n\nWords",
+        ),
+        (
             rb"Text{\super\chftn{\*\footnote\pard \chftn a \b note\b0 .}} goes on{\footnote\ftnalt an end note}.",
             "Text[^1] goes on[^2].\n\n[^1]: a note.\n\n[^2]: an end note",
         ),

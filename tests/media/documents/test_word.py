@@ -29,6 +29,7 @@ def run(words: str) -> str:
 
 
 X, TWO, AT = f"<m:e>{run('x')}</m:e>", f"<m:sup>{run('2')}</m:sup>", f"<m:sub>{run('i')}</m:sub>"
+BRACES = f'<m:d><m:dPr><m:begChr m:val="{{"/><m:endChr m:val="}}"/></m:dPr>{X}</m:d>'
 CELL = f"<m:e>{run('a')}</m:e><m:e>{run('b')}</m:e>"
 
 
@@ -41,9 +42,13 @@ CELL = f"<m:e>{run('a')}</m:e><m:e>{run('b')}</m:e>"
         (f"<m:rad><m:deg>{run('3')}</m:deg>{X}</m:rad>", "root{3}(x)"),
         (f'<m:nary><m:naryPr><m:chr m:val="∑"/></m:naryPr>{AT}{TWO}{X}</m:nary>', "∑_(i)^(2) x"),
         (f"<m:nary><m:naryPr/><m:sub/><m:sup/>{X}</m:nary>", "∫ x"),
-        (f"<m:d>{CELL}</m:d>", "(a, b)"),
+        (f"<m:d>{CELL}</m:d>", "(a|b)"),
+        (f'<m:d><m:dPr><m:sepChr m:val=";"/></m:dPr>{CELL}</m:d>', "(a;b)"),
+        (f"<m:d><m:e>{BRACES}</m:e></m:d>", "({x})"),
         (f"<m:m><m:mPr/><m:mr>{CELL}</m:mr><m:mr>{CELL}</m:mr></m:m>", "[a, b; a, b]"),
-        (f"<m:func><m:fName>{run('sin')}</m:fName>{X}</m:func>", "sinx"),
+        (f"<m:func><m:fName>{run('sin')}</m:fName>{X}</m:func>", "sin x"),
+        (f"<m:func><m:fName>{run('sin')}</m:fName><m:e><m:d>{X}</m:d></m:e></m:func>", "sin(x)"),
+        ("<m:box><m:e>" * 60 + run("x") + "</m:e></m:box>" * 60, "x"),
     ],
 )
 def test_a_formula_of_word_is_written_in_a_line(formula: str, line: str) -> None:

@@ -34,6 +34,16 @@ _parse = lru_cache(256)(default.header_fetch_parse)
 _PLAIN = re.compile(r'[\w+.-]+(?:/[\w+.-]+)?(?:; ?[\w-]+=(?:[\w.-]+|"[\w .()-]*"))*', re.ASCII)
 # A name or a border that the standard wants in quotes, as many write it: parsing would end it at the first = or blank.
 _BARE = re.compile(r';(\s*(?:(?:file)?name|boundary)\s*=)\s*([^\s";][^";\r\n]*)', re.IGNORECASE)
+# The old form of an address, with the name behind it, which parsing drops; archives of mailing lists write "at".
+_NAMED_BEHIND = re.compile(
+    r"(?<![^\s,])([^\s,;:<>()\"@]{1,200}(?:@| at )[^\s,;:<>()\"@]{1,200})\s{1,20}\(([^()\\\"]{1,200})\)(?=\s*(?:,|$))"
+)
+_OF_PEOPLE = ("from", "to", "cc", "bcc", "sender", "reply-to")
+
+
+def _name_before(found: re.Match[str]) -> str:
+    name = found[2].strip()
+    return f"{name} <{found[1]}>" if "=?" in name else f'"{name}" <{found[1]}>'
 
 
 class Once(EmailPolicy):
@@ -64,5 +74,7 @@ class Once(EmailPolicy):
         if not value.isascii():
             with contextlib.suppress(UnsupportedMedia):
                 value = decode(value.encode("utf-8", "surrogateescape"), name, declared=self.raw).text
+        if "(" in value and name.lower() in _OF_PEOPLE:
+            value = _NAMED_BEHIND.sub(_name_before, value)
         header: str = _parse(name, value)
         return header

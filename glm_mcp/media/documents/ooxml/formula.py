@@ -17,7 +17,8 @@ def linear(node: ET.Element) -> str:
         return _delimited(node)
     if name in ("m:m", "m:eqArr"):
         return _rows(node)
-    inner = {tag(child): linear(child) for child in node}
+    parts = [(tag(child), linear(child)) for child in node]
+    inner = dict(parts)
     base = inner.get("m:e", "")
     low, high = inner.get("m:sub", ""), inner.get("m:sup", "")
     match name:
@@ -40,7 +41,10 @@ def linear(node: ET.Element) -> str:
             return f"{_sign(node, '∫')}{limits} {base}"
         case "m:acc" | "m:bar":
             return base + ("\u0305" if name == "m:bar" else _sign(node, "\u0302"))
-    return "".join(linear(child) for child in node)
+        case "m:func":
+            words = inner.get("m:fName", "")
+            return f"{words} {base}" if base[:1].isalnum() else f"{words}{base}"
+    return "".join(text for _, text in parts)
 
 
 def _sign(node: ET.Element, default: str) -> str:
@@ -50,11 +54,10 @@ def _sign(node: ET.Element, default: str) -> str:
 
 
 def _delimited(node: ET.Element) -> str:
-    marks = {
-        tag(e): attribute(e, "val") for e in node.iter() if tag(e) in ("m:begChr", "m:endChr", "m:sepChr")
-    }
+    own = next((e for e in node if tag(e) == "m:dPr"), ())  # those within have theirs
+    marks = {tag(e): attribute(e, "val") for e in own}
     inside = [linear(e) for e in node if tag(e) == "m:e"]
-    separator = marks.get("m:sepChr", ", ")
+    separator = marks.get("m:sepChr", "|")
     return f"{marks.get('m:begChr', '(')}{separator.join(inside)}{marks.get('m:endChr', ')')}"
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+_STYLES = 1_000_000  # characters in which the styles stand
+
 TOKEN = re.compile(
     r"\\(?P<word>[a-zA-Z]{1,32})(?P<number>-?\d{1,10})? ?|\\'(?P<hex>[0-9a-fA-F]{2})|\\(?P<sign>[^a-zA-Z])|(?P<brace>[{}])|(?P<text>[^\\{}]+)",
     re.DOTALL,
@@ -104,3 +106,9 @@ def information(source: str) -> list[tuple[str, str]]:
         ("description" if word == "doccomm" else word, f"{head}{text}}}")
         for word, text in _INFORMATION.findall(group)
     ]
+
+
+def heading_styles(source: str) -> dict[int, int]:
+    """By the numbers of the styles that are named as Word's headings, their levels: old programs say no more."""
+    named = re.finditer(r"\{\\s(\d{1,4})\\[^{}]{0,400}?\bheading ([1-6]);\}", source[:_STYLES])
+    return {int(style[1]): int(style[2]) for style in named}

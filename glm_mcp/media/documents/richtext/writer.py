@@ -45,6 +45,7 @@ class Writer:
     inner_cells: list[str] = field(default_factory=list)  # of the table within the cell
     inner_rows: list[list[str]] = field(default_factory=list)
     outline: int = 0  # 1 for a heading of the first level
+    headings: dict[int, int] = field(default_factory=dict)  # levels by the numbers of styles
     level: int = 0  # of a list
     listed: bool = False
     depth: int = 0  # of tables: 2 within one within a cell
@@ -90,6 +91,8 @@ class Writer:
                 self.depth = number or 0
             case "pard":
                 self.in_table, self.outline, self.level, self.depth = False, 0, 0, 0
+            case "s":
+                self.outline = self.headings.get(number or 0, self.outline)
             case "outlinelevel":
                 self.outline = (number or 0) + 1
             case "ilvl":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from glm_mcp.media.documents.markdown import table, trim
+from glm_mcp.media.documents.markdown import sparse_table, trim
 
 _GAP_ROWS, _GAP_COLUMNS = 100, 30  # empty ones in a row that part two blocks
 # A block of such an area whose cells are so much fewer is written as a list.
@@ -50,7 +50,7 @@ class Grid:
             return "", []
         top, left, bottom, right = blocks[0]
         if len(blocks) == 1 and top <= _GAP_ROWS and left <= _GAP_COLUMNS and not self._is_thin(blocks[0]):
-            return table(trim([self._line(row, 0, right) for row in range(bottom + 1)])), []
+            return sparse_table(trim([self._line(row, 0, right) for row in range(bottom + 1)])), []
         names = [range_name(block) for block in blocks]
         written = (f"[{name}]\n\n{self._block(block)}" for name, block in zip(names, blocks, strict=True))
         return "\n\n".join(written), names
@@ -76,7 +76,7 @@ class Grid:
                 for c, text in sorted(self.rows.get(r, {}).items())
             )
             return "\n".join(f"{place(r, c)}: {text}" for r, c, text in cells if left <= c <= right)
-        return table([self._line(row, left, right) for row in range(top, bottom + 1)])
+        return sparse_table([self._line(row, left, right) for row in range(top, bottom + 1)])
 
     def _line(self, row: int, left: int, right: int) -> list[str]:
         cells: Mapping[int, str] = self.rows.get(row, {})

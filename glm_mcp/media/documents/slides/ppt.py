@@ -16,7 +16,8 @@ from glm_mcp.media.documents.containers.compound import compound_file
 from glm_mcp.media.documents.markdown import placed, table
 from glm_mcp.media.documents.ooxml.embedded import FILES, formula_within, text_within
 from glm_mcp.media.documents.pages import LeftOut, choose, one_text, result
-from glm_mcp.media.documents.slides.looks import shown
+from glm_mcp.media.documents.slides.lines import shape_lines
+from glm_mcp.media.documents.slides.looks import Line, shown
 from glm_mcp.media.documents.slides.numbers import Scheme, schemes
 from glm_mcp.media.documents.slides.records import Record, Records
 from glm_mcp.media.documents.zip_xml import encrypted
@@ -41,7 +42,7 @@ _ABOUT_SHAPE = 0xF011
 _ENVIRONMENT, _FONTS, _FONT = 0x03F2, 0x07D5, 0x0FB7
 _GROUP, _SHAPE, _BOX, _CHILD_PLACE, _MORE_LOOKS = 0xF003, 0xF004, 0xF00D, 0xF00F, 0xF122
 _TABLE = 0x039F
-_TITLES = (0, 6)  # kinds of text
+_TITLES, _BODIES = (0, 6), (1, 7, 8)  # kinds of text
 _PRINTED, _LINE = 0x0FD9, 0x0FBA
 _OBJECTS, _EMBEDDED, _ABOUT_OBJECT, _OBJECT_OF_SHAPE = 0x0409, 0x0FCC, 0x0FC3, 0x0BC1
 _PROGRAM = 2  # which line of an object
@@ -151,9 +152,12 @@ class _Show(Records):
                     slide.texts.append((kind, ""))
                 words = None
             elif slide is not None and slide.texts and inner.kind in (_WIDE, _NARROW):
-                words, slide.texts[-1] = inner, (kind, self._words(inner))
+                words, slide.texts[-1] = inner, (kind, self._words(inner, kind))
             elif slide is not None and slide.texts and words and inner.kind == _LOOKS:
-                slide.texts[-1] = kind, self._words(words, inner, self._numbers.get((slide.number, kind), ()))
+                slide.texts[-1] = (
+                    kind,
+                    self._words(words, kind, inner, self._numbers.get((slide.number, kind), ())),
+                )
         if slide is not None:
             yield slide
 
@@ -186,19 +190,30 @@ class _Show(Records):
                     yield whose, self._schemes(inner)
 
     def _words(
-        self, record: Record, looks: Record | None = None, numbered: Sequence[Scheme | None] = ()
+        self,
+        record: Record,
+        kind: int,
+        looks: Record | None = None,
+        numbered: Sequence[Scheme | None] = (),
     ) -> str:
         raw = self._data[record.start : record.end]
         text = raw.decode("latin-1")
         if record.kind == _WIDE:  # each half of a pair by itself, as runs count them
             text = "".join(map(chr, struct.unpack(f"<{len(raw) // 2}H", raw[: len(raw) // 2 * 2])))
-        text, lost = shown(text, self._data[looks.start : looks.end] if looks else b"", self._fonts, numbered)
+        lines, lost = shown(
+            text, self._data[looks.start : looks.end] if looks else b"", self._fonts, numbered
+        )
         if lost and looks:
             self.left_out.add(f"signs of the font {lost}", self._slide)
-        text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-        return "\n".join(
-            line.strip() for line in text.replace("\x0b", "\n").replace("\r", "\n").split("\n")
-        ).strip()
+        text = shape_lines([self._line_of(line, kind, len(lines)) for line in lines], gap="\n")
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+    def _line_of(self, line: Line, kind: int, count: int) -> tuple[int, str, str]:
+        text = line.text.replace("\x0b", "\n").strip("\r")
+        if kind in _TITLES:
+            return 0, "", text
+        is_item = kind in _BODIES and count > 1 and line.is_marked is None
+        return line.level, line.mark or "-" * is_item, text
 
     # ── One slide ───────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -255,10 +270,10 @@ class _Show(Records):
             if inner.kind == _HEADER:
                 kind = struct.unpack_from("<I", self._data, inner.start)[0]
             elif inner.kind in (_WIDE, _NARROW):
-                words, text = inner, self._words(inner)
+                words, text = inner, self._words(inner, kind)
             elif inner.kind == _LOOKS and words:
                 numbered = next(map(self._schemes, self._held(about, _NUMBERS)), [])
-                text = self._words(words, inner, numbered)
+                text = self._words(words, kind, inner, numbered)
             elif inner.kind == _OUTLINE:
                 at = struct.unpack_from("<I", self._data, inner.start)[0]
                 kind, text = listed.texts[at] if at < len(listed.texts) else (kind, text)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
 from glm_mcp.errors import MissingExtra
-from glm_mcp.media.documents.markdown import flat, table
+from glm_mcp.media.documents.markdown import fenced, flat, table
 from glm_mcp.media.documents.ooxml.formula import linear
 from glm_mcp.media.documents.ooxml.package import child, descendants, is_on, tag, value, whole
 from glm_mcp.media.documents.word.chunk import chunk_text
 from glm_mcp.media.documents.word.inline import Inline, Story, offered
+from glm_mcp.media.documents.word.listing import is_listing, is_set_as_code
 from glm_mcp.media.documents.word.runs import markdown
 from glm_mcp.media.documents.zip_xml import attribute
 
@@ -23,14 +25,24 @@ _COLUMNS = 1_000  # of one row, spans counted
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """`is_item`: a paragraph of a list, which stands close to the next."""
+    """`is_item`: a paragraph of a list, which stands close to the next. `code`: its text as it is, in a font of listings."""
 
     text: str
     is_item: bool = False
+    code: str = ""
 
 
 def joined(blocks: list[Block]) -> list[str]:
-    """The texts, with the items of one list as one."""
+    """The texts, with the items of one list as one, and the lines of one listing."""
+    out: list[str] = []
+    for is_code, run in itertools.groupby(blocks, key=lambda block: bool(block.code)):
+        some = list(run)
+        lines = "\n".join(block.code for block in some).split("\n") if is_code else []
+        out += [fenced("\n".join(lines), "")] if is_listing(lines) else _close(some)
+    return out
+
+
+def _close(blocks: list[Block]) -> list[str]:
     out: list[str] = []
     for before, block in zip([None, *blocks], blocks, strict=False):
         if before is not None and before.is_item and block.is_item:
@@ -103,8 +115,13 @@ class Blocks:
             lines = text.replace("\n", f"\n{indent}  ")
             yield Block(f"{indent}{label} {lines}", is_item=True)
         elif text or any(map(str.isalnum, label)):  # an empty paragraph has its number: forms count rows so
-            yield Block(text or label)
+            yield Block(text or label, code=self._code(node, inline) if text and not label else "")
         yield from map(Block, filter(None, inline.anchored))
+
+    def _code(self, node: ET.Element, inline: Inline) -> str:
+        if not is_set_as_code(node, self._story.styles):
+            return ""
+        return "".join(text for text, _ in inline.pieces).replace("\xa0", " ").rstrip()
 
     def _label(self, properties: ET.Element | None) -> tuple[str, int]:
         """The number or bullet before a paragraph, counted on; and its level."""
@@ -170,7 +187,8 @@ class _Cell:
 
     @property
     def text(self) -> str:
-        return "\n".join(block.text for block in self.blocks)
+        lines = [block.code for block in self.blocks]
+        return "\n".join(lines if all(lines) and is_listing(lines) else [block.text for block in self.blocks])
 
 
 def _grid(rows: list[list[_Cell]], *, repeat: bool = True) -> list[list[str]]:

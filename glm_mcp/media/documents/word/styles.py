@@ -1,9 +1,10 @@
-"""What the styles of a Word file say of a paragraph: whether it is a heading, and which list it belongs to."""
+"""What the styles of a Word file say of a paragraph: whether it is a heading, its list, its font."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from xml.etree import ElementTree as ET
 
 from glm_mcp.media.documents.ooxml.package import child, tag, value, whole
@@ -44,6 +45,29 @@ class Styles:
         if style not in self._known:
             self._known[style] = self._follow(style)
         return self._known[style]
+
+    def font(self, style: str) -> str:
+        """That of its Latin letters, by the first of the styles it is based on that names one; else ""."""
+        at = style
+        for _ in range(_CHAIN):
+            element = self._elements.get(at)
+            if element is None:
+                break
+            fonts = child(element, "w:rPr", "w:rFonts")
+            if fonts is not None and (name := attribute(fonts, "ascii") or attribute(fonts, "hAnsi")):
+                return name
+            at = value(element, "w:basedOn") or ""
+        return ""
+
+    @cached_property
+    def usual_font(self) -> str:
+        """Of a paragraph that names no style."""
+        usual = (
+            i
+            for i, e in self._elements.items()
+            if attribute(e, "type") == "paragraph" and attribute(e, "default") in ("1", "true", "on")
+        )
+        return self.font(next(usual, ""))
 
     def _follow(self, style: str) -> ParagraphStyle:
         """The first word on each matter along the styles it is based on."""
