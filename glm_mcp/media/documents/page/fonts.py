@@ -43,6 +43,7 @@ _MAPS = 2_000_000  # and of all that are changed
 _LONG = 256  # letters of a range
 _PLAIN = {0xDC00 + n: unicodedata.normalize("NFKC", chr(0x1D400 + n)) for n in range(0x400)}
 _TALL = 2000  # thousandths of a letter's size; most fonts have 1200
+_USUAL = (b"0 -200 999 900", b"0 0 9 900")  # the second fits wherever a taller one stood
 # Fonts of TeX that have no accented letters: an accent is a sign of its own before its letter, often with a gap behind.
 _TEX = re.compile(r"(?:^|\+)CM(?:R|B|TI|SL|SS|CSC|DUNH)")
 _TYPEWRITER = re.compile(r"(?:^|\+)CM\w*TT")
@@ -215,7 +216,10 @@ def _packed(data: bytes) -> dict[int, bytes]:
 
 
 def _low(box: re.Match[bytes]) -> bytes:
-    """A box of the same length that says nothing, where it was too tall."""
+    """A usual box of the same length, where it was too tall. Where it said nothing, that of all letters of the font's own
+    file would count, which may be as tall.
+    """
     if float(box[3]) - float(box[2]) <= _TALL:
         return box[0]
-    return box[0].replace(box[1], b"0 0 0 0".ljust(len(box[1])))
+    usual = next(one for one in _USUAL if len(one) <= len(box[1]))
+    return box[0].replace(box[1], usual.ljust(len(box[1])))

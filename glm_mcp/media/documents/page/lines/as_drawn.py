@@ -1,0 +1,119 @@
+"""Lines from right to left whose letters a reader gives as they are drawn, from the left, and without the blanks between
+their words: those of LuaTeX.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+_FROM_THE_RIGHT = re.compile("[\u0590-\u08ff]")
+_NUMBER = r"[\d\u0660-\u0669\u06f0-\u06f9]+(?:[.,:/-]?[\d\u0660-\u0669\u06f0-\u06f9]+)*"
+_OTHER_WAY = re.compile(rf"{_NUMBER}|[A-Za-z\u00c0-\u024f\\](?:[^\u0590-\u08ff]*[A-Za-z\u00c0-\u024f\d}}])?")
+_RIGHT_RUN = re.compile("[\u0590-\u08ff](?:[^A-Za-z\u00c0-\u024f]*[\u0590-\u08ff])?")
+_STEPS = 3  # from one letter to the next, of a page; fewer tell nothing
+_MOST = 0.8  # of them
+_APART = 0.12  # heights of a letter between two words at the least
+_ROW = 0.5  # heights between two lines at the least
+_CELL = 8  # points
+
+
+@dataclass(slots=True)
+class Sign:
+    """One of a page, with its place in points from below."""
+
+    text: str
+    top: float
+    bottom: float
+    left: float
+    right: float
+    marks: list[str] = field(default_factory=list)
+
+
+def is_as_drawn(lines: Sequence[Sequence[Sign]]) -> bool:
+    """Whether the letters of a page that run from right to left follow each other from the left."""
+    steps = [
+        one.left < other.left
+        for line in lines
+        for one, other in itertools.pairwise(line)
+        if _is_letter(one) and _is_letter(other) and abs(one.bottom - other.bottom) < 1
+    ]
+    return len(steps) > _STEPS and sum(steps) > _MOST * len(steps)
+
+
+def _is_letter(sign: Sign) -> bool:
+    return bool(_FROM_THE_RIGHT.match(sign.text)) and not _is_mark(sign)
+
+
+def _is_mark(sign: Sign) -> bool:
+    return bool(_FROM_THE_RIGHT.match(sign.text)) and unicodedata.category(sign.text[0]) == "Mn"
+
+
+def in_order(lines: Sequence[Sequence[Sign]]) -> Iterator[tuple[str, list[Sign]]]:
+    """The text of each line as it is read, and its signs without marks, which stand behind their letters."""
+    _with_marks(lines)
+    rows = list[list[Sign]]()
+    for line in lines:
+        for sign in sorted((sign for sign in line if not _is_mark(sign)), key=lambda one: -one.bottom):
+            if rows and _goes_on(rows[-1], sign, rows[-1][-1] in line):
+                rows[-1].append(sign)
+            else:
+                rows.append([sign])
+    for row in rows:
+        yield _read(row), row
+
+
+def _goes_on(row: list[Sign], sign: Sign, one_line: bool) -> bool:
+    """Whether a sign is of that row. A reader begins a line anew behind a mark."""
+    high = sign.top - sign.bottom
+    if abs(row[0].bottom - sign.bottom) >= _ROW * high:
+        return False
+    left, right = min(one.left for one in row), max(one.right for one in row)
+    return one_line or -high < sign.left - right < high or -high < left - sign.right < high
+
+
+def _with_marks(lines: Sequence[Sequence[Sign]]) -> None:
+    """Gives each mark to the letter that it stands on: a reader may have it in a line of its own."""
+    cells: defaultdict[int, list[Sign]] = defaultdict(list)
+    for sign in itertools.chain.from_iterable(lines):
+        if _is_letter(sign):
+            for cell in range(int(sign.left // _CELL), int(sign.right // _CELL) + 1):
+                cells[cell].append(sign)
+    for mark in itertools.chain.from_iterable(lines):
+        if _is_mark(mark):
+            middle = (mark.left + mark.right) / 2
+            below = [
+                sign
+                for sign in cells[int(middle // _CELL)]
+                if sign.left <= middle <= sign.right and sign.bottom < mark.top and mark.bottom < sign.top
+            ]
+            if below:
+                min(below, key=lambda sign: abs(sign.bottom - mark.bottom)).marks.append(mark.text)
+
+
+def _read(row: list[Sign]) -> str:
+    """From right to left, where most of it is not Latin; what runs the other way in its own order."""
+    pieces, right = list[str](), row[0].left
+    drawn = sorted(row, key=lambda one: one.left)
+    for at, (one, other) in enumerate(itertools.pairwise(drawn)):
+        # The lam of the two bends below its alef.
+        if one.text == "ل" and other.text in "اأإآ" and 2 * other.left < one.left + one.right:
+            drawn[at : at + 2] = other, one
+    for sign in drawn:
+        if pieces and sign.left - right > _APART * (sign.top - sign.bottom):
+            pieces.append(" ")
+        pieces.append("".join([*sign.marks[::-1], sign.text]))
+        right = sign.right
+    text = "".join(pieces)
+    letters = sum(map(_is_letter, row))
+    if 2 * letters < sum(sign.text.isalpha() for sign in row):
+        return _RIGHT_RUN.sub(lambda run: _turned(run[0]), text)
+    return _turned(text)
+
+
+def _turned(text: str) -> str:
+    return _OTHER_WAY.sub(lambda run: run[0][::-1], text[::-1])
