@@ -10,7 +10,7 @@ from support.made_documents import assemble
 
 def script_pdf(
     lines: Sequence[str],
-    shown_as: Sequence[str] | None = None,
+    shown_as: Sequence[Sequence[str]] | None = None,
     *,
     font: str = "Helvetica",
     step: int = 18,

@@ -73,3 +73,12 @@ def test_a_table_of_a_page_from_the_right_has_its_words_in_order() -> None:
     assert 'תאריך: 12/05/2024, לכבוד: מאפיית הכפר בע"מ' in text
     assert '| 1,000.00 ש"ח | 250.00 | 4 | כיסא משרדי (שחור) |' in text
     assert "الاتصالات والمعلومات خلال COVID-19" in text
+
+
+def test_a_glyph_of_several_letters_keeps_their_order() -> None:
+    lines = ["غفر ﷲ له ولوالديه ولجميع المسلمين", "والحمد ﷲ رب العالمين"]
+    for backwards in (False, True):
+        drawn = lines if backwards else [drawn_from_the_right(line) for line in lines]
+        said = [["الله" if letter == "ﷲ" else letter for letter in line] for line in drawn]
+        text = page(script_pdf(drawn, said, width=450, backwards=backwards))[2]
+        assert " ".join(text.split()) == " ".join(lines).replace("ﷲ", "الله")

@@ -15,6 +15,7 @@ _FROM_THE_RIGHT = re.compile("[\u0590-\u08ff]")
 _NUMBER = r"[\d\u0660-\u0669\u06f0-\u06f9]+(?:[.,:/-]?[\d\u0660-\u0669\u06f0-\u06f9]+)*"
 _OTHER_WAY = re.compile(rf"{_NUMBER}|[A-Za-z\u00c0-\u024f\\](?:[^\u0590-\u08ff]*[A-Za-z\u00c0-\u024f\d}}])?")
 _RIGHT_RUN = re.compile("[\u0590-\u08ff](?:[^A-Za-z\u00c0-\u024f]*[\u0590-\u08ff])?")
+ONE_GLYPH = frozenset({"لا", "لأ", "لإ", "لآ", "الله", "لله"})  # of which one stands for several letters
 _STEPS = 3  # from one letter to the next, of a page; fewer tell nothing
 _MOST = 0.8  # of them
 _APART = 0.12  # heights of a letter between two words at the least
@@ -32,6 +33,11 @@ class Sign:
     left: float
     right: float
     marks: list[str] = field(default_factory=list)
+
+    @property
+    def place(self) -> tuple[float, float, float, float]:
+        """The same for the letters that one glyph stands for."""
+        return self.top, self.bottom, self.left, self.right
 
 
 def is_as_drawn(lines: Sequence[Sequence[Sign]]) -> bool:
@@ -98,16 +104,14 @@ def _with_marks(lines: Sequence[Sequence[Sign]]) -> None:
 def _read(row: list[Sign]) -> str:
     """From right to left, where most of it is not Latin; what runs the other way in its own order."""
     pieces, right = list[str](), row[0].left
-    drawn = sorted(row, key=lambda one: one.left)
-    for at, (one, other) in enumerate(itertools.pairwise(drawn)):
-        # The lam of the two bends below its alef.
-        if one.text == "ل" and other.text in "اأإآ" and 2 * other.left < one.left + one.right:
-            drawn[at : at + 2] = other, one
-    for sign in drawn:
-        if pieces and sign.left - right > _APART * (sign.top - sign.bottom):
+    for _, same in itertools.groupby(sorted(row, key=lambda one: one.left), lambda one: one.place):
+        group = list(same)
+        if pieces and group[0].left - right > _APART * (group[0].top - group[0].bottom):
             pieces.append(" ")
-        pieces.append("".join([*sign.marks[::-1], sign.text]))
-        right = sign.right
+        text = "".join(one.text for one in group)
+        marks = [mark for one in group for mark in one.marks]
+        pieces.append("".join([*marks[::-1], text[::-1] if text in ONE_GLYPH else text]))
+        right = group[-1].right
     text = "".join(pieces)
     letters = sum(map(_is_letter, row))
     if 2 * letters < sum(sign.text.isalpha() for sign in row):

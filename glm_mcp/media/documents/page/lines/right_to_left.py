@@ -17,7 +17,7 @@ from typing import Any
 from glm_mcp.media.documents.common.put_back import BREAKS, bare
 from glm_mcp.media.documents.page.covered import Drawn
 from glm_mcp.media.documents.page.letters import signs_of
-from glm_mcp.media.documents.page.lines.as_drawn import Sign, in_order, is_as_drawn
+from glm_mcp.media.documents.page.lines.as_drawn import ONE_GLYPH, Sign, in_order, is_as_drawn
 from glm_mcp.media.documents.page.lines.sideways import SIDEWAYS
 
 _SHARE = 0.5  # of a page's letters that run from right to left
@@ -156,19 +156,16 @@ def _lines(said: Any) -> Iterator[_Line]:
             yield _line(text, row)
         return
     for start, at, own in lines:
-        for number, one in own.items():
-            # A lam with an alef is one sign, which the reader turns around.
-            before = own.get(number - 1)
-            if one.text == "ل" and before and before.text in "اأإآ" and _place(before) == _place(one):
-                signs[number - 1 : number + 1] = signs[number], signs[number - 1]
+        for _, group in itertools.groupby(own, lambda number: own[number].place):
+            # The reader turns them around where one glyph stands for them.
+            numbers = list(group)
+            turned = "".join(signs[number] for number in reversed(numbers))
+            if turned in ONE_GLYPH:
+                signs[numbers[0] : numbers[-1] + 1] = turned
         text = "".join(c for c in signs[start:at] if c not in BREAKS).strip()
         yield _line(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"), own.values())
 
 
-def _place(sign: Sign) -> tuple[float, float, float]:
-    return sign.top, sign.bottom, sign.left
-
-
 def _line(text: str, own: Iterable[Sign]) -> _Line:
-    tops, bottoms, lefts = zip(*map(_place, own), strict=True)
+    tops, bottoms, lefts, _ = zip(*(sign.place for sign in own), strict=True)
     return _Line(_AT_START.sub(r"\2\1", text), max(tops), min(bottoms), min(lefts))
