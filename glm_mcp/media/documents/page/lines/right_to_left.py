@@ -156,9 +156,9 @@ def _lines(said: Any) -> Iterator[_Line]:
             yield _line(text, row)
         return
     for start, at, own in lines:
-        for _, group in itertools.groupby(own, lambda number: own[number].place):
+        for _, group in itertools.groupby(own.items(), lambda one: one[1].place):
             # The reader turns them around where one glyph stands for them.
-            numbers = list(group)
+            numbers = [number for number, _ in group]
             turned = "".join(signs[number] for number in reversed(numbers))
             if turned in ONE_GLYPH:
                 signs[numbers[0] : numbers[-1] + 1] = turned
