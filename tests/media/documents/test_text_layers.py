@@ -19,6 +19,7 @@ from support.script_pdf import script_pdf
 from glm_mcp.media.documents.fixed import boxes
 from glm_mcp.media.documents.page.covered import Drawn
 from glm_mcp.media.documents.page.fonts import with_plain_fonts
+from glm_mcp.media.documents.page.lines.sideways import upright
 from glm_mcp.media.documents.page.text_layer import usual_letters
 
 ENGLISH = [
@@ -257,6 +258,14 @@ def told_without(lost: int) -> str:
 @each("lost", [0, 1, 2])
 def test_a_line_of_words_for_which_the_parser_has_nothing_is_put_where_it_stands(lost: int) -> None:
     assert " ".join(told_without(lost).split()) == " ".join(TOLD)
+
+
+def test_a_row_all_of_whose_words_other_rows_have_too_is_not_taken_for_one_of_them() -> None:
+    """The parser left out rows of a long table beside text: what stands in them stands in others as well."""
+    rows = ["11 report 85372 fixed", "12 report 85377 fixed", "13 report 85372 fixed"]
+    parsed = LiteParse(ocr_enabled=False, quiet=True, image_mode="off").parse(pdf([lines(rows)])).pages[0]
+    written = upright(parsed, " ".join(rows[:2]), None)
+    assert written.endswith(f"[also on the page]\n\n{rows[2]}")
 
 
 def test_a_range_of_a_fonts_map_over_the_end_of_a_byte_costs_no_letters() -> None:

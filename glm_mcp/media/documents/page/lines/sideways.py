@@ -24,6 +24,7 @@ _WHOLE = 0.7  # of a page's letters that stand one way: then the page does
 _GAP = 1.5  # heights of a letter between two cells of a row
 _SHORT = 8  # letters
 _STEPS = 10  # from one letter of a word to the next that tell how a page lies
+_TOKENS = 3  # words and numbers of a text, all of which are not there by chance alone
 _TOKEN = re.compile(r"[^\W_]+")
 _MARKS = re.compile(r"[\W_]+")
 _WORD = re.compile(r"[^\W_]{3,}")
@@ -174,12 +175,20 @@ def _column(items: list[Any], beside: Any) -> list[Any]:
 
 
 def _left_out(items: list[Any], written: str, known: str) -> list[Any]:
-    """Those that are not in the page as `written`; with the short ones beside them, which may stand elsewhere by chance."""
-    unsaid = [item for item in items if item.text not in written and _unsaid(item.text, known)]
-    if not unsaid:
+    """Those that are not in the page as `written`: most of their words are nowhere, or all are there less often than on the
+    page; with the short ones beside them, which may stand elsewhere by chance.
+    """
+    away = [item for item in items if item.text not in written and _bare(item.text) not in known]
+    if not away:
         return []
     missing = Counter(token for item in items for token in _TOKEN.findall(item.text))
     missing.subtract(_TOKEN.findall(written))
+
+    def is_short_of(text: str) -> bool:
+        tokens = _TOKEN.findall(text)
+        return len(tokens) >= _TOKENS and all(missing[token] > 0 for token in tokens)
+
+    unsaid = [item for item in away if _unsaid(item.text, known) or is_short_of(item.text)]
     lines = [(item.y, item.y + item.height) for item in unsaid]
 
     def is_left_out(item: Any) -> bool:
