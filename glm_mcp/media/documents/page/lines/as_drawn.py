@@ -12,15 +12,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 _FROM_THE_RIGHT = re.compile("[\u0590-\u08ff]")
-_NUMBER = r"[\d\u0660-\u0669\u06f0-\u06f9]+(?:[.,:/-]?[\d\u0660-\u0669\u06f0-\u06f9]+)*"
-_OTHER_WAY = re.compile(rf"{_NUMBER}|[A-Za-z\u00c0-\u024f\\](?:[^\u0590-\u08ff]*[A-Za-z\u00c0-\u024f\d}}])?")
+_NUMBER = r"[\d\u0660-\u0669\u06f0-\u06f9]+(?:[.,:/-][\d\u0660-\u0669\u06f0-\u06f9]+)*"
+_OTHER_WAY = re.compile(rf"{_NUMBER}|[A-Za-z\u00c0-\u024f](?:[^\u0590-\u08ff]*[A-Za-z\u00c0-\u024f\d])?")
 _RIGHT_RUN = re.compile("[\u0590-\u08ff](?:[^A-Za-z\u00c0-\u024f]*[\u0590-\u08ff])?")
 ONE_GLYPH = frozenset({"لا", "لأ", "لإ", "لآ", "الله", "لله"})  # of which one stands for several letters
 _STEPS = 3  # from one letter to the next, of a page; fewer tell nothing
 _MOST = 0.8  # of them
 _APART = 0.12  # heights of a letter between two words at the least
 _ROW = 0.5  # heights between two lines at the least
-_CELL = 8  # points
+_CELL = 8  # points of a page's width in which letters are looked up, and how many of them
+_IN_A_CELL = 500
 
 
 @dataclass(slots=True)
@@ -62,24 +63,31 @@ def _is_mark(sign: Sign) -> bool:
 def in_order(lines: Sequence[Sequence[Sign]]) -> Iterator[tuple[str, list[Sign]]]:
     """The text of each line as it is read, and its signs without marks, which stand behind their letters."""
     _with_marks(lines)
-    rows = list[list[Sign]]()
-    for line in lines:
+    rows = list[_Row]()
+    for number, line in enumerate(lines):
         for sign in sorted((sign for sign in line if not _is_mark(sign)), key=lambda one: -one.bottom):
-            if rows and _goes_on(rows[-1], sign, rows[-1][-1] in line):
-                rows[-1].append(sign)
-            else:
-                rows.append([sign])
+            if not (rows and rows[-1].goes_on(sign, number)):
+                rows.append(_Row([], number, sign.bottom, sign.left, sign.right))
+            row = rows[-1]
+            row.signs.append(sign)
+            row.line, row.left, row.right = number, min(row.left, sign.left), max(row.right, sign.right)
     for row in rows:
-        yield _read(row), row
+        yield _read(row.signs), row.signs
 
 
-def _goes_on(row: list[Sign], sign: Sign, one_line: bool) -> bool:
-    """Whether a sign is of that row. A reader begins a line anew behind a mark."""
-    high = sign.top - sign.bottom
-    if abs(row[0].bottom - sign.bottom) >= _ROW * high:
-        return False
-    left, right = min(one.left for one in row), max(one.right for one in row)
-    return one_line or -high < sign.left - right < high or -high < left - sign.right < high
+@dataclass(slots=True)
+class _Row:
+    signs: list[Sign]
+    line: int  # of the reader's, the last that it has a sign of
+    bottom: float
+    left: float
+    right: float
+
+    def goes_on(self, sign: Sign, line: int) -> bool:
+        """Whether a sign is of this row. A reader begins a line anew behind a mark."""
+        high = sign.top - sign.bottom
+        beside = -high < sign.left - self.right < high or -high < self.left - sign.right < high
+        return abs(self.bottom - sign.bottom) < _ROW * high and (line == self.line or beside)
 
 
 def _with_marks(lines: Sequence[Sequence[Sign]]) -> None:
@@ -94,7 +102,7 @@ def _with_marks(lines: Sequence[Sequence[Sign]]) -> None:
             middle = (mark.left + mark.right) / 2
             below = [
                 sign
-                for sign in cells[int(middle // _CELL)]
+                for sign in cells[int(middle // _CELL)][:_IN_A_CELL]
                 if sign.left <= middle <= sign.right and sign.bottom < mark.top and mark.bottom < sign.top
             ]
             if below:
