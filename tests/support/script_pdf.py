@@ -10,7 +10,7 @@ from support.made_documents import assemble
 
 def script_pdf(
     lines: Sequence[str],
-    shown_as: Sequence[str] | None = None,
+    shown_as: Sequence[Sequence[str]] | None = None,
     *,
     font: str = "Helvetica",
     step: int = 18,
@@ -19,13 +19,19 @@ def script_pdf(
     packed: bool = False,
     lean: float = 0,
     title: int = 11,
+    backwards: bool = False,
+    rise: tuple[int, int] | None = None,
+    file: bytes = b"",
 ) -> bytes:
     """`shown_as`: what the map says instead, letter by letter, as broken exporters write it. `step`: from line to line.
     `box` and `width`: what the font says of its letters' size. `packed`: the map is, and gives
     ranges. `lean`: of the letters, as a program makes italics of a font without any. `title`: the size of the first line. What stands before a tab is in Times, a
     little larger and higher, and what stands behind it begins 21 points to the right of the line's beginning.
+    `backwards`: each letter is put to the left of the one before, and no blanks are written, as LuaTeX does.
+    `rise`: how far letters go below and above the line, where it is not the `box` that says so. `file`: of the font.
     """
     said = shown_as or lines
+    below, above = rise or (box[1], box[3])
     letters = dict.fromkeys("".join(lines))
     numbers = {letter: i for i, letter in enumerate(letters, 1)}
     means = {
@@ -52,6 +58,10 @@ def script_pdf(
         mark, tab, rest = line.rpartition("\t")
         y, codes = 780 - step * i, "".join(f"{numbers[c]:04X}" for c in rest)
         drawn += f"BT /F2 13 Tf 60 {y + 1} Td ({mark}) Tj ET\n" if tab else ""
+        if backwards:
+            shown = " ".join(str(width // 2) if c == " " else f"<{numbers[c]:04X}> {2 * width}" for c in rest)
+            drawn += f"BT /F1 11 Tf 520 {y} Td [{shown}] TJ ET\n"
+            continue
         drawn += f"BT /F1 {11 if i else title} Tf {tilt}{81 if tab else 60} {y} {place} <{codes}> Tj ET\n"
     return assemble(
         [
@@ -63,9 +73,10 @@ def script_pdf(
             f"<< /Type /Font /Subtype /CIDFontType2 /BaseFont /{font} /CIDSystemInfo << /Registry (Adobe) /Ordering (Identity) "
             f"/Supplement 0 >> /DW {width} /FontDescriptor 8 0 R >>".encode(),
             _stream(cmap.encode(), packed=packed),
-            f"<< /Type /FontDescriptor /FontName /{font} /Flags 4 /FontBBox [{' '.join(map(str, box))}] /ItalicAngle 0 /Ascent {box[3]} "
-            f"/Descent {box[1]} /CapHeight 700 /StemV 80 >>".encode(),
+            f"<< /Type /FontDescriptor /FontName /{font} /Flags 4 /FontBBox [{' '.join(map(str, box))}] /ItalicAngle 0 /Ascent {above} "
+            f"/Descent {below} /CapHeight 700 /StemV 80{' /FontFile2 10 0 R' if file else ''} >>".encode(),
             b"<< /Type /Font /Subtype /Type1 /BaseFont /Times-Roman >>",
+            b"<< /Length1 %d /Length %d >>\nstream\n%b\nendstream" % (len(file), len(file), file),
         ]
     )
 

@@ -62,7 +62,7 @@ def pdf_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
     data = with_boxes(data) if isinstance(data, bytes) else data
     rows: list[tuple[int, str, str, str]] = []
     xmp, notes, drawn = "", list[str](), Drawn(data, password)
-    for parsed, pages, sides in _ahead(_batches(data, chosen, total, password, name)):
+    for parsed, pages, sides in _ahead(_batches(data, chosen, total, password, name, drawn)):
         xmp = xmp or (parsed.doc_meta and parsed.doc_meta.xmp) or ""
         first = is_xfa(parsed) and not rows
         notes += xfa_notes(parsed) if first else []
@@ -199,7 +199,9 @@ def _ahead(batches: Iterator[_Batch]) -> Iterator[_Batch]:
             yield batch
 
 
-def _batches(data: Input, chosen: list[int], total: int, password: str | None, name: str) -> Iterator[_Batch]:
+def _batches(
+    data: Input, chosen: list[int], total: int, password: str | None, name: str, drawn: Drawn
+) -> Iterator[_Batch]:
     from liteparse import ParseError
 
     xfa = _may_have(b"/XFA", data)  # what kind of form it is comes with the fields
@@ -223,15 +225,13 @@ def _batches(data: Input, chosen: list[int], total: int, password: str | None, n
                 for i in range(0, len(chosen), size)
             )
         for parsed in parts:
-            sides = {page.page_num: side for page in parsed.pages if (side := side_of(page))}
-            more = {
-                "target_pages": _list(sides),
-                "page_orientation_corrections": [(n, s.turned) for n, s in sides.items()],
-            }
-            again = _parser(password, **more, **options).parse(data).pages if sides else []
+            sides = {page.page_num: side for page in parsed.pages if (side := side_of(page, drawn))}
+            corrections = [(n, side.turned) for n, side in sides.items() if side.turned]
+            more = {"target_pages": _list(dict(corrections)), "page_orientation_corrections": corrections}
+            again = _parser(password, **more, **options).parse(data).pages if corrections else []
             turned = {page.page_num: page for page in again}
-            sides = {n: sides[n] for n in sides.keys() & turned.keys()}
-            yield parsed, [turned.get(page.page_num, page) for page in parsed.pages], sides
+            pages = [turned.get(page.page_num, page) for page in parsed.pages]
+            yield parsed, pages, {n: side for n, side in sides.items() if n in turned or not side.turned}
     except ParseError as error:
         raise _unreadable(name, data, str(error)) from error
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-import re
+import struct
 import unicodedata
 import zlib
 from types import SimpleNamespace
@@ -14,11 +14,12 @@ from liteparse import LiteParse
 from support.cases import each
 from support.jobs import document_job
 from support.made_documents import lines, pdf, with_packed
-from support.paths import DATA
 from support.script_pdf import script_pdf
 
+from glm_mcp.media.documents.fixed import boxes
 from glm_mcp.media.documents.page.covered import Drawn
 from glm_mcp.media.documents.page.fonts import with_plain_fonts
+from glm_mcp.media.documents.page.lines.sideways import upright
 from glm_mcp.media.documents.page.text_layer import usual_letters
 
 ENGLISH = [
@@ -143,53 +144,17 @@ def test_no_line_is_lost_of_a_font_that_says_its_letters_are_far_taller_than_the
     assert " ".join(text.split()) == " ".join(lines)
 
 
-def test_lines_that_run_from_right_to_left_keep_the_order_of_their_words() -> None:
-    """The file is LibreOffice 7.4's, of a paragraph in Hebrew and one in Arabic, in DejaVu Sans."""
-    _, _, text, seen = page((DATA / "right-to-left.pdf").read_bytes())
-    assert seen == ""
-    hebrew, arabic, english = text.split("\n\n")
-    assert hebrew.startswith("החוזה הזה נכנס לתוקף ביום חתימתו על ידי שני הצדדים")
-    assert hebrew.endswith("אלא אם כן נקבע אחרת.")
-    assert arabic.startswith(
-        "يدخل هذا العقد حيز التنفيذ في يوم توقيعه من قبل الطرفين في 12 مايو 2024 ويبقى ساري المفعول حتى الوفاء بجميع"
-    )
-    assert english == "Normal English."
-
-
-def drawn_from_the_right(line: str) -> str:
-    """As it is drawn from left to right, brackets in the shape that they have there."""
-    turned = line[::-1].translate(str.maketrans("()", ")("))
-    return re.sub(r"[A-Z]+|\d[\d./-]*\d|\d", lambda run: run[0][::-1], turned)
-
-
-def test_italics_that_run_from_right_to_left_keep_their_words() -> None:
-    hebrew = [
-        "תקציר המאמר על שימוש ברשתות אלחוטיות",
-        "בספריות של האוניברסיטאות במדינות רבות",
-        "ועל דעתם של הספרנים בעניין זה",
-    ]
-    text = page(script_pdf([drawn_from_the_right(line) for line in hebrew], lean=0.21, width=450))[2]
-    assert " ".join(text.split()) == " ".join(hebrew)
-
-
-def test_marks_brackets_and_numbers_of_lines_from_the_right_stay_where_they_are() -> None:
-    hebrew = [
-        "מזג אויר - אביבי, כדאי (ורצוי) לבדוק לפני היציאה; מטבע מקומי - יין (JPY).",
-        "שער ההמרה, נכון ליום 9/4/2014: כ 25.50 דולר.",
-        "טלפון: 050-0000000 ת.ז. 000000000",
-        "לפי סעיף 15(ב)(4) לחוק זה",
-    ]
-    text = page(script_pdf([drawn_from_the_right(line) for line in hebrew], width=450))[2]
-    assert " ".join(text.split()) == " ".join(hebrew)
-
-
-def test_a_table_of_a_page_from_the_right_has_its_words_in_order() -> None:
-    """The file is LibreOffice 7.4's: an invoice in Hebrew and a line in Arabic, in DejaVu Sans."""
-    text = page((DATA / "right-to-left-table.pdf").read_bytes())[2]
-    assert "חשבונית מס מספר 10234 (מקור)" in text
-    assert 'תאריך: 12/05/2024, לכבוד: מאפיית הכפר בע"מ' in text
-    assert '| 1,000.00 ש"ח | 250.00 | 4 | כיסא משרדי (שחור) |' in text
-    assert "الاتصالات والمعلومات خلال COVID-19" in text
+def test_no_line_is_lost_of_a_font_some_of_whose_signs_are_far_taller_than_its_letters() -> None:
+    """As Noto and Source Han fonts are, of which XeTeX, LuaTeX and dvipdfmx say so."""
+    lines = [f"Row {n} of ten" for n in range(10)]
+    file = boxes.font()
+    for usual, tall in [((800, -100, 0), (1809, -1049, 0)), ((0, -100, 950, 800), (-997, -1049, 2929, 1809))]:
+        was, is_ = (struct.pack(f">{len(numbers)}h", *numbers) for numbers in (usual, tall))
+        assert was in file
+        file = file.replace(was, is_)
+    data = script_pdf(lines, font="Noto", step=12, box=(-997, -1049, 2929, 1809), rise=(-120, 880), file=file)
+    text = page(data)[2]
+    assert " ".join(text.split()) == " ".join(lines)
 
 
 def test_an_ideograph_is_the_usual_one_whatever_form_a_font_gives_it() -> None:
@@ -293,6 +258,14 @@ def told_without(lost: int) -> str:
 @each("lost", [0, 1, 2])
 def test_a_line_of_words_for_which_the_parser_has_nothing_is_put_where_it_stands(lost: int) -> None:
     assert " ".join(told_without(lost).split()) == " ".join(TOLD)
+
+
+def test_a_row_all_of_whose_words_other_rows_have_too_is_not_taken_for_one_of_them() -> None:
+    """The parser left out rows of a long table beside text: what stands in them stands in others as well."""
+    rows = ["11 report 85372 fixed", "12 report 85377 fixed", "13 report 85372 fixed"]
+    parsed = LiteParse(ocr_enabled=False, quiet=True, image_mode="off").parse(pdf([lines(rows)])).pages[0]
+    written = upright(parsed, " ".join(rows[:2]), None)
+    assert written.endswith(f"[also on the page]\n\n{rows[2]}")
 
 
 def test_a_range_of_a_fonts_map_over_the_end_of_a_byte_costs_no_letters() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import logging
 import re
+import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
@@ -58,6 +59,7 @@ class Drawn:
         self._document: Any = None
         self._opened = 0  # pages of it
         self._seconds = _SECONDS
+        self._one_at_once = threading.Lock()  # the second reader takes no calls of two threads
         self.notes: list[str] = []
 
     def with_covered(self, page: Any, written: str, side: int) -> str:
@@ -70,6 +72,10 @@ class Drawn:
             said = "on text below other text was not looked for: it took too long"
             self.notes = self.notes or [f"from page {page.page_num} {said}"]
             return written
+        with self._one_at_once:
+            return self._with_covered(page, written, side)
+
+    def _with_covered(self, page: Any, written: str, side: int) -> str:
         started, done = time.thread_time(), 0
         try:
             rows = self._rows(page.page_num, written) if not side and is_receipt(written) else ""
@@ -86,9 +92,10 @@ class Drawn:
         import pypdfium2
 
         try:
-            drawn = self._page(number)
-            text = reader(drawn.get_textpage())
-            drawn.close()
+            with self._one_at_once:
+                drawn = self._page(number)
+                text = reader(drawn.get_textpage())
+                drawn.close()
         except pypdfium2.PdfiumError:
             return ""
         return text

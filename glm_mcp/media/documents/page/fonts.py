@@ -43,6 +43,10 @@ _MAPS = 2_000_000  # and of all that are changed
 _LONG = 256  # letters of a range
 _PLAIN = {0xDC00 + n: unicodedata.normalize("NFKC", chr(0x1D400 + n)) for n in range(0x400)}
 _TALL = 2000  # thousandths of a letter's size; most fonts have 1200
+_USUAL = (b"0 -200 999 900", b"0 0 9 900")  # the second fits wherever a taller one stood
+_NONE = (b"0 0 0 0",)
+_RISES, _FALLS = 500, -1000  # of letters, unlike the signs of a font of large brackets
+_AROUND = 600  # bytes of what else is said of a font
 # Fonts of TeX that have no accented letters: an accent is a sign of its own before its letter, often with a gap behind.
 _TEX = re.compile(r"(?:^|\+)CM(?:R|B|TI|SL|SS|CSC|DUNH)")
 _TYPEWRITER = re.compile(r"(?:^|\+)CM\w*TT")
@@ -215,7 +219,14 @@ def _packed(data: bytes) -> dict[int, bytes]:
 
 
 def _low(box: re.Match[bytes]) -> bytes:
-    """A box of the same length that says nothing, where it was too tall."""
+    """Another box of the same length, where it was too tall: a usual one for letters that are said to rise and fall as usual,
+    so that it is that of some signs. Else one that says nothing, for which the font's own file speaks.
+    """
     if float(box[3]) - float(box[2]) <= _TALL:
         return box[0]
-    return box[0].replace(box[1], b"0 0 0 0".ljust(len(box[1])))
+    before = box.string[max(0, box.start() - _AROUND) : box.start()].rpartition(b" obj")[2]
+    own = before + box.string[box.end() : box.end() + _AROUND].partition(b"endobj")[0]
+    rises, falls = (re.search(name + rb"\s+(%b)" % _NUMBER, own) for name in (b"/Ascent", b"/Descent"))
+    usual = rises and falls and float(rises[1]) > _RISES and 0 >= float(falls[1]) > _FALLS
+    told = next(one for one in (_USUAL if usual else _NONE) if len(one) <= len(box[1]))
+    return box[0].replace(box[1], told.ljust(len(box[1])))

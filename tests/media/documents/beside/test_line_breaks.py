@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+from types import SimpleNamespace
 
 import pytest
 from support.made_documents import pdf, text_at
 from support.script_pdf import script_pdf
 
+from glm_mcp.media.documents.page.lines.line_breaks import with_line_breaks
 from glm_mcp.media.documents.pdf import pdf_job
 
 CHINESE = [
@@ -33,6 +35,19 @@ def test_no_blank_parts_a_word_where_a_line_ends(lines: list[str], font: str) ->
     text = read(script_pdf(lines, font=font, width=1000))
     assert "".join(lines).strip() in text
     assert "```" not in text
+
+
+def test_a_line_with_latin_letters_goes_on_in_one_without() -> None:
+    """Whose boxes are those of their letters, as of fonts of XeTeX and dvipdfmx: g and ( reach below."""
+    lines = [
+        "これは『(gpq)美文書作成入門』などの本を作ったときに使ったマクロを集めたものであるが",
+        JAPANESE[0],
+    ]
+    items = [
+        SimpleNamespace(text=text, x=60, y=100 + 15 * n, width=460, height=high, font_size=9.96, rotation=0)
+        for n, (text, high) in enumerate(zip(lines, (12.5, 9.6), strict=True))
+    ]
+    assert with_line_breaks(SimpleNamespace(text_items=items), " ".join(lines)) == "".join(lines)
 
 
 def test_short_lines_of_one_width_stay_apart() -> None:

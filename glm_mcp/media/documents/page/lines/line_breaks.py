@@ -22,6 +22,7 @@ _FULL = 12  # characters; shorter lines may be items of a list
 _CONTEXT = 8
 _MOST = 500  # lines of a page; a drawing may have more, and each is looked for
 _INDENT = 3  # characters that the first line of a paragraph stands in, or the others of a list's item
+_SCALED = 2  # points; what is smaller is drawn larger than the file says
 _PITCH = 2.5  # heights of a line from one to the next at most
 
 
@@ -32,6 +33,7 @@ class _Line:
     y: float
     right: float
     height: float
+    size: float  # of its letters, where the file says it
 
 
 def with_line_breaks(page: Any, written: str) -> str:
@@ -72,7 +74,7 @@ def _lines(items: list[Any]) -> Iterator[_Line]:
             continue
         if line:
             yield line
-        line = _Line(text, item.x, item.y, item.x + item.width, item.height or 1)
+        line = _Line(text, item.x, item.y, item.x + item.width, item.height or 1, item.font_size or 0)
     if line:
         yield line
 
@@ -85,10 +87,16 @@ def _is_broken(line: _Line, after: _Line) -> bool:
         and _WIDE.match(after.text)
         and _is_full(line)
         and 0 < after.y - line.y < _PITCH * line.height
-        and abs(line.height - after.height) < 0.2 * line.height
+        and _are_alike(line, after)
         and line.x - after.x <= _INDENT * line.height
         and line.right > after.right - 1.5 * line.height
     )
+
+
+def _are_alike(line: _Line, after: _Line) -> bool:
+    """Whether they are equally high: one with a Latin letter may be a third higher than one without."""
+    same = line.size > _SCALED and abs(line.size - after.size) < 0.05 * line.size
+    return abs(line.height - after.height) < (0.5 if same else 0.2) * line.height
 
 
 def _is_full(line: _Line) -> bool:

@@ -10,13 +10,14 @@ import itertools
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from glm_mcp.media.documents.common.put_back import BREAKS, bare
 from glm_mcp.media.documents.page.covered import Drawn
 from glm_mcp.media.documents.page.letters import signs_of
+from glm_mcp.media.documents.page.lines.as_drawn import ONE_GLYPH, Sign, in_order, is_as_drawn
 from glm_mcp.media.documents.page.lines.sideways import SIDEWAYS
 
 _SHARE = 0.5  # of a page's letters that run from right to left
@@ -138,27 +139,33 @@ def _lines(said: Any) -> Iterator[_Line]:
     import pypdfium2.raw as pdfium
 
     box, signs = pdfium.FS_RECTF(), signs_of(said)
-    start = 0
+    lines, start = list[tuple[int, int, dict[int, Sign]]](), 0
     for at, sign in enumerate([*signs, "\n"]):
         if sign not in BREAKS[:2]:
             continue
-        boxes = dict[int, tuple[float, float, float]]()
+        own = dict[int, Sign]()
         for number in (n for n in range(start, at) if not signs[n].isspace()):
             pdfium.FPDFText_GetLooseCharBox(said, number, ctypes.byref(box))
-            boxes[number] = box.top, box.bottom, box.left
-            # A lam with an alef is one sign, which the reader turns around.
-            if (
-                signs[number] == "ل"
-                and signs[number - 1] in "اأإآ"
-                and boxes.get(number - 1) == boxes[number]
-            ):
-                signs[number - 1 : number + 1] = signs[number], signs[number - 1]
-        if boxes:
-            text = "".join(c for c in signs[start:at] if c not in BREAKS).strip()
-            whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-            top, bottom, left = (
-                max(b[0] for b in boxes.values()),
-                *(min(b[i] for b in boxes.values()) for i in (1, 2)),
-            )
-            yield _Line(_AT_START.sub(r"\2\1", whole), top, bottom, left)
+            own[number] = Sign(signs[number], box.top, box.bottom, box.left, box.right)
+        if own:
+            lines.append((start, at, own))
         start = at + 1
+    drawn = [[sign for sign in own.values() if sign.text not in BREAKS] for *_, own in lines]
+    if is_as_drawn(drawn):
+        for text, row in in_order(drawn):
+            yield _line(text, row)
+        return
+    for start, at, own in lines:
+        for _, group in itertools.groupby(own.items(), lambda one: one[1].place):
+            # The reader turns them around where one glyph stands for them.
+            numbers = [number for number, _ in group]
+            turned = "".join(signs[number] for number in reversed(numbers))
+            if turned in ONE_GLYPH:
+                signs[numbers[0] : numbers[-1] + 1] = turned
+        text = "".join(c for c in signs[start:at] if c not in BREAKS).strip()
+        yield _line(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"), own.values())
+
+
+def _line(text: str, own: Iterable[Sign]) -> _Line:
+    tops, bottoms, lefts, _ = zip(*(sign.place for sign in own), strict=True)
+    return _Line(_AT_START.sub(r"\2\1", text), max(tops), min(bottoms), min(lefts))

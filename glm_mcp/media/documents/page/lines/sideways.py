@@ -4,6 +4,7 @@ which a letter leans, and lines that a table beside them takes in.
 
 from __future__ import annotations
 
+import ctypes
 import itertools
 import math
 import re
@@ -15,11 +16,15 @@ from typing import Any
 
 from glm_mcp.media.documents.common.put_back import put
 from glm_mcp.media.documents.markdown import table
+from glm_mcp.media.documents.page.covered import Drawn
+from glm_mcp.media.documents.page.letters import signs_of
 
 SIDEWAYS = "[sideways text]"
 _WHOLE = 0.7  # of a page's letters that stand one way: then the page does
 _GAP = 1.5  # heights of a letter between two cells of a row
 _SHORT = 8  # letters
+_STEPS = 10  # from one letter of a word to the next that tell how a page lies
+_TOKENS = 3  # words and numbers of a text, all of which are not there by chance alone
 _TOKEN = re.compile(r"[^\W_]+")
 _MARKS = re.compile(r"[\W_]+")
 _WORD = re.compile(r"[^\W_]{3,}")
@@ -42,21 +47,53 @@ class _Item:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """How nearly all of a page lies: `turned` by 90, 180 or 270 degrees clockwise. `rest`: the text that does not."""
+    """How nearly all of a page lies: `turned` by 90, 180 or 270 degrees clockwise; by 0 where its font alone says that it
+    was. `rest`: the text that does not.
+    """
 
     turned: int
     rest: str
 
 
-def side_of(page: Any) -> Side | None:
+def side_of(page: Any, drawn: Drawn) -> Side | None:
+    """None where the page lies as it should."""
     letters: Counter[int] = Counter()
     for item in page.text_items:
         letters[_angle(item)] += len(item.text)
     turned, most = max(letters.items(), key=lambda pair: pair[1], default=(0, 0))
-    if turned not in (90, 180, 270) or most < _WHOLE * letters.total():
+    if most < _WHOLE * letters.total():
+        return None
+    nameless = sum(len(item.text) for item in page.text_items if not item.font_name)
+    told = drawn.read_again(page.page_num, _way) if 2 * nameless > letters.total() else ""
+    way = int(told) if told else turned
+    if turned == way == 0 or {turned, way} - {0, 90, 180, 270}:
         return None
     rest = " ".join(item.text.strip() for item in page.text_items if _angle(item) != turned)
-    return Side(turned, rest.strip())
+    return Side(way, rest.strip())
+
+
+def _way(said: Any) -> str:
+    """How the letters of a page follow each other: degrees clockwise from the right, of which most are; "" where too few do. The
+    fonts of pictures (Type 3) of old TeX are upside down, and the parser takes their text to run the other way.
+    """
+    import pypdfium2.raw as pdfium
+
+    x, y, ways = ctypes.c_double(), ctypes.c_double(), Counter[int]()
+    before: tuple[float, float] | None = None
+    for at, sign in enumerate(signs_of(said)):
+        if not sign.isalnum():
+            before = None
+            continue
+        pdfium.FPDFText_GetCharOrigin(said, at, x, y)
+        place = x.value, y.value
+        if before and before != place:
+            across, up = place[0] - before[0], place[1] - before[1]
+            ways[round(math.degrees(math.atan2(-up, across)) / 90) * 90 % 360] += 1
+        before = place
+    most, steps = max(ways.items(), key=lambda pair: pair[1], default=(0, 0))
+    if steps < _STEPS or steps < _WHOLE * ways.total():
+        return ""
+    return str((most + said.page.get_rotation()) % 360)
 
 
 def _angle(item: Any) -> int:
@@ -69,9 +106,11 @@ def upright(page: Any, written: str, side: Side | None) -> str:
     for item in page.text_items:
         if item.text.strip():
             turned.setdefault(_angle(item), []).append(item)
-    level = turned.pop(0, [])
     if side:
-        turned.clear()  # as it was before it is whole
+        # What else there is was whole before.
+        way = max(turned, key=lambda angle: sum(len(item.text) for item in turned[angle]), default=0)
+        turned = {0: turned.get(way, [])}
+    level = turned.pop(0, [])
     known = _bare(written)
     also = _left_out(level, written, known)
     sideways: list[str] = []
@@ -136,12 +175,20 @@ def _column(items: list[Any], beside: Any) -> list[Any]:
 
 
 def _left_out(items: list[Any], written: str, known: str) -> list[Any]:
-    """Those that are not in the page as `written`; with the short ones beside them, which may stand elsewhere by chance."""
-    unsaid = [item for item in items if item.text not in written and _unsaid(item.text, known)]
-    if not unsaid:
+    """Those that are not in the page as `written`: most of their words are nowhere, or all are there less often than on the
+    page; with the short ones beside them, which may stand elsewhere by chance.
+    """
+    away = [item for item in items if item.text not in written and _bare(item.text) not in known]
+    if not away:
         return []
     missing = Counter(token for item in items for token in _TOKEN.findall(item.text))
     missing.subtract(_TOKEN.findall(written))
+
+    def is_short_of(text: str) -> bool:
+        tokens = _TOKEN.findall(text)
+        return len(tokens) >= _TOKENS and all(missing[token] > 0 for token in tokens)
+
+    unsaid = [item for item in away if _unsaid(item.text, known) or is_short_of(item.text)]
     lines = [(item.y, item.y + item.height) for item in unsaid]
 
     def is_left_out(item: Any) -> bool:
