@@ -9,6 +9,7 @@ import io
 import time
 import xml.etree.ElementTree as ET
 import zipfile
+import zlib
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -28,9 +29,11 @@ from glm_mcp.media.charset import declaration, decode
 from glm_mcp.media.detect import detect
 from glm_mcp.media.documents.html import html_markdown
 from glm_mcp.media.documents.markdown import table_job
+from glm_mcp.media.documents.page.attachments import attachment_notes
+from glm_mcp.media.documents.page.fonts import with_plain_fonts
 from glm_mcp.media.documents.page.lines.list_marks import with_list_marks
 from glm_mcp.media.documents.page.lines.sideways import upright
-from glm_mcp.media.documents.page.repair import with_directory
+from glm_mcp.media.documents.page.repair import with_directory, without_circles
 from glm_mcp.media.documents.pages import LeftOut, choose
 from glm_mcp.media.documents.plaintext import text_job
 from glm_mcp.media.documents.web.evernote import notes_job
@@ -219,6 +222,24 @@ CASES: dict[str, tuple[Callable[[Any], Any], Any]] = {
     "nodes of a PDF that do not end": (
         with_directory,
         b"%PDF-1.4\n1 0 obj<</Type /Page>>endobj\n" + b"/Kids[ " * 100_000,
+    ),
+    "packed objects of a PDF that unpack to little": (
+        lambda data: [without_circles(data) for _ in range(3)],
+        b"%PDF-1.7\n" + (b"/Type/ObjStm stream\n" + zlib.compress(b"1 0 ")) * (MILLION // 8),
+    ),
+    "packed objects of a PDF that are none": (
+        lambda data: [without_circles(data) for _ in range(3)],
+        b"%PDF-1.7\n" + b"/Type/ObjStm" * (MILLION // 6),
+    ),
+    "maps of fonts that open lists": (
+        with_plain_fonts,
+        b"%PDF-1.7\n"
+        + (b"stream\n" + zlib.compress(b"/CIDInit beginbfrange " + b"<><>[" * 90_000 + b"endbfrange")) * 70,
+    ),
+    "files in a PDF without names": (attachment_notes, b"/EF<</F(a" * (MILLION // 4)),
+    "objects of a PDF that was cut off": (
+        with_directory,
+        b"%PDF-1.7\n" + b"1 0 obj " * (MILLION // 4) + b"endobj",
     ),
     "heads of a Kindle book": (
         lambda data: mobi_job(io.BytesIO(data), {"name": "a.mobi"}),
