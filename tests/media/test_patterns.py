@@ -6,6 +6,7 @@ A regular expression lets no other thread run: one that goes through a text agai
 from __future__ import annotations
 
 import io
+import struct
 import time
 import xml.etree.ElementTree as ET
 import zipfile
@@ -40,7 +41,7 @@ from glm_mcp.media.documents.web.evernote import notes_job
 from glm_mcp.media.documents.web.mobi import mobi_job
 from glm_mcp.media.documents.zip_xml import mended
 from glm_mcp.media.images import metadata
-from glm_mcp.media.images.rare import pixmap
+from glm_mcp.media.images.rare import bitmap, packed, pixmap
 from glm_mcp.media.images.svg.needs import has_css
 from glm_mcp.media.images.svg.tree import size_of
 from glm_mcp.media.sources.pasted import tidy
@@ -79,6 +80,26 @@ def _cells(text: str) -> Any:
 
 def _json(text: str) -> Any:
     return text_job(io.BytesIO(text.encode()), {"name": "a.json", "kind": "json"})
+
+
+def _bitmap(height: int) -> bytes:
+    """One pixel wide, with the bits of its colours where few programs put them."""
+    masks = struct.pack("<4I", 0xFF, 0xFF00, 0xFF0000, 0xFF000000)
+    head = struct.pack("<IiiHHI20x", 56, 1, height, 1, 32, 3)
+    return b"BM" + struct.pack("<IHHI", 0, 0, 0, 70) + head + masks + bytes(4 * height)
+
+
+def _few_bits(height: int, strips: int) -> bytes:
+    """A TIFF one pixel of three bits wide, each of whose strips has all of it."""
+    tags = struct.pack("<2sHI", b"II", 42, 8) + struct.pack("<H", 7)
+    for tag, count, value in (
+        *((256, 1, 1), (257, 1, height), (258, 1, 3), (259, 1, 1), (262, 1, 1)),
+        *((273, strips, 98), (279, strips, 98 + 4 * strips)),
+    ):
+        one = {273: 98, 279: height}.get(tag, value)
+        tags += struct.pack("<HHII", tag, 4, count, value if count > 1 else one)
+    lists = struct.pack("<I", 98) * strips + struct.pack("<I", height) * strips
+    return tags + bytes(4) + lists + bytes(height)
 
 
 def _marked(text: str) -> Any:
@@ -240,6 +261,12 @@ CASES: dict[str, tuple[Callable[[Any], Any], Any]] = {
     "objects of a PDF that was cut off": (
         with_directory,
         b"%PDF-1.7\n" + b"1 0 obj " * (MILLION // 4) + b"endobj",
+    ),
+    "a bitmap of a single column": (lambda data: bitmap.read(data, 9 * MILLION), _bitmap(MILLION)),
+    "a TIFF of a single column": (lambda data: packed.read(data, 9 * MILLION), _few_bits(2 * MILLION, 1)),
+    "a TIFF whose strips are all the same": (
+        lambda data: packed.read(data, 9 * MILLION),
+        _few_bits(100_000, 20_000),
     ),
     "heads of a Kindle book": (
         lambda data: mobi_job(io.BytesIO(data), {"name": "a.mobi"}),
