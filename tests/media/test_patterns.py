@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 from support.cases import each
 from support.made_mobi import mobi
+from support.made_slides import looks, shape, show, slide, words
 
 from glm_mcp.cli.terminal.table import fitted
 from glm_mcp.clients.table import splits_prompts
@@ -37,6 +38,7 @@ from glm_mcp.media.documents.page.lines.sideways import upright
 from glm_mcp.media.documents.page.repair import with_directory, without_circles
 from glm_mcp.media.documents.pages import LeftOut, choose
 from glm_mcp.media.documents.plaintext import text_job
+from glm_mcp.media.documents.slides.ppt import ppt_job
 from glm_mcp.media.documents.web.evernote import notes_job
 from glm_mcp.media.documents.web.mobi import mobi_job
 from glm_mcp.media.documents.zip_xml import mended
@@ -100,6 +102,10 @@ def _few_bits(height: int, strips: int) -> bytes:
         tags += struct.pack("<HHII", tag, 4, count, value if count > 1 else one)
     lists = struct.pack("<I", 98) * strips + struct.pack("<I", height) * strips
     return tags + bytes(4) + lists + bytes(height)
+
+
+def _slides(data: bytes) -> Any:
+    return ppt_job(io.BytesIO(data), {"name": "a.ppt"})
 
 
 def _marked(text: str) -> Any:
@@ -261,6 +267,14 @@ CASES: dict[str, tuple[Callable[[Any], Any], Any]] = {
     "objects of a PDF that was cut off": (
         with_directory,
         b"%PDF-1.7\n" + b"1 0 obj " * (MILLION // 4) + b"endobj",
+    ),
+    "an old slide that says of one text again and again how it looks": (
+        _slides,
+        show([(slide(shape(words("a b " * 50_000, 4) + looks((9, None, 0)) * 5_000)), b"")]),
+    ),
+    "an old slide with thousands of texts that no shape names": (
+        _slides,
+        show([(slide(*[shape(words(f"a {n}", 4)) for n in range(15_000)]), words("b", 4) * 15_000)]),
     ),
     "a bitmap of a single column": (lambda data: bitmap.read(data, 9 * MILLION), _bitmap(MILLION)),
     "a TIFF of a single column": (lambda data: packed.read(data, 9 * MILLION), _few_bits(2 * MILLION, 1)),
