@@ -6,7 +6,6 @@ A regular expression lets no other thread run: one that goes through a text agai
 from __future__ import annotations
 
 import io
-import struct
 import time
 import xml.etree.ElementTree as ET
 import zipfile
@@ -21,6 +20,7 @@ import pytest
 from support.cases import each
 from support.made_mobi import mobi
 from support.made_slides import looks, shape, show, slide, words
+from support.much_work import narrow_bitmap, narrow_tiff, page_of_texts
 
 from glm_mcp.cli.terminal.table import fitted
 from glm_mcp.clients.table import splits_prompts
@@ -82,26 +82,6 @@ def _cells(text: str) -> Any:
 
 def _json(text: str) -> Any:
     return text_job(io.BytesIO(text.encode()), {"name": "a.json", "kind": "json"})
-
-
-def _bitmap(height: int) -> bytes:
-    """One pixel wide, with the bits of its colours where few programs put them."""
-    masks = struct.pack("<4I", 0xFF, 0xFF00, 0xFF0000, 0xFF000000)
-    head = struct.pack("<IiiHHI20x", 56, 1, height, 1, 32, 3)
-    return b"BM" + struct.pack("<IHHI", 0, 0, 0, 70) + head + masks + bytes(4 * height)
-
-
-def _few_bits(height: int, strips: int) -> bytes:
-    """A TIFF one pixel of three bits wide, each of whose strips has all of it."""
-    tags = struct.pack("<2sHI", b"II", 42, 8) + struct.pack("<H", 7)
-    for tag, count, value in (
-        *((256, 1, 1), (257, 1, height), (258, 1, 3), (259, 1, 1), (262, 1, 1)),
-        *((273, strips, 98), (279, strips, 98 + 4 * strips)),
-    ):
-        one = {273: 98, 279: height}.get(tag, value)
-        tags += struct.pack("<HHII", tag, 4, count, value if count > 1 else one)
-    lists = struct.pack("<I", 98) * strips + struct.pack("<I", height) * strips
-    return tags + bytes(4) + lists + bytes(height)
 
 
 def _slides(data: bytes) -> Any:
@@ -239,13 +219,13 @@ CASES: dict[str, tuple[Callable[[Any], Any], Any]] = {
         for unit in ("<!--a-->", "<script>a</script>", "<math><mi>a</mi></math>")
     },
     "blanks to fill in beside the marks of a list": (_marked, "1.\n2.\n" + "\\_" * 60 + " no\n"),
-    "texts of a page that the parser left out": (
-        lambda items: upright(SimpleNamespace(text_items=items), "", None),
-        [
-            SimpleNamespace(text=f"word {n}", x=n, y=n, width=9, height=9, rotation=0, font_size=9)
-            for n in range(20_000)
-        ],
-    ),
+    **{
+        f"texts of a page that {what}": (lambda given: upright(*given, None), (page_of_texts(turn), written))
+        for what, turn, written in (
+            ("the parser left out", 0, ""),
+            ("stand in every direction", 1, "|word|x|\n" * 40_000),
+        )
+    },
     "nodes of a PDF that do not end": (
         with_directory,
         b"%PDF-1.4\n1 0 obj<</Type /Page>>endobj\n" + b"/Kids[ " * 100_000,
@@ -276,11 +256,11 @@ CASES: dict[str, tuple[Callable[[Any], Any], Any]] = {
         _slides,
         show([(slide(*[shape(words(f"a {n}", 4)) for n in range(15_000)]), words("b", 4) * 15_000)]),
     ),
-    "a bitmap of a single column": (lambda data: bitmap.read(data, 9 * MILLION), _bitmap(MILLION)),
-    "a TIFF of a single column": (lambda data: packed.read(data, 9 * MILLION), _few_bits(2 * MILLION, 1)),
+    "a bitmap of a single column": (lambda data: bitmap.read(data, 9 * MILLION), narrow_bitmap(MILLION)),
+    "a TIFF of a single column": (lambda data: packed.read(data, 9 * MILLION), narrow_tiff(2 * MILLION, 1)),
     "a TIFF whose strips are all the same": (
         lambda data: packed.read(data, 9 * MILLION),
-        _few_bits(100_000, 20_000),
+        narrow_tiff(100_000, 20_000),
     ),
     "heads of a Kindle book": (
         lambda data: mobi_job(io.BytesIO(data), {"name": "a.mobi"}),

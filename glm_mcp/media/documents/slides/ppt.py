@@ -49,7 +49,10 @@ _OBJECT_BYTES = 64 << 20  # unpacked, of one
 _LOCKED = 0xF3D1C4DF
 _BESIDE = "PP97_DUALSTORAGE"  # of a file for PowerPoint 95 as well
 _DEPTH = 20
-_TEXTS, _COMPARED = 500, 1_000_000  # of one slide that are looked for in what its shapes say, and characters of that
+_TEXTS, _COMPARED = (
+    500,
+    1_000_000,
+)  # of one slide that are looked for in what its shapes say, and characters of that
 
 
 @dataclass(slots=True)
