@@ -220,7 +220,10 @@ CASES: dict[str, tuple[Callable[[Any], Any], Any]] = {
     },
     "blanks to fill in beside the marks of a list": (_marked, "1.\n2.\n" + "\\_" * 60 + " no\n"),
     **{
-        f"texts of a page that {what}": (lambda given: upright(*given, None), (page_of_texts(turn), written))
+        f"texts of a page that {what}": (
+            lambda given: upright(given[0], given[1], None),
+            (page_of_texts(turn), written),
+        )
         for what, turn, written in (
             ("the parser left out", 0, ""),
             ("stand in every direction", 1, "|word|x|\n" * 40_000),
