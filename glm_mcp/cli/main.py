@@ -74,8 +74,8 @@ def serve(ctx: click.Context, *, over_http: bool, host: str, port: int) -> None:
                 raise click.UsageError(f"--{name} goes with --http: over stdio nobody connects")
         serve_stdio(ctx)
     from glm_mcp.server.app import App
+    from glm_mcp.server.callers.key_watch import Watched
     from glm_mcp.server.http.app import serve as serve_http
-    from glm_mcp.server.key_watch import Watched
     from glm_mcp.server.simulated import simulated
 
     def ready(url: str) -> None:

@@ -48,7 +48,7 @@ def serve_stdio(ctx: click.Context) -> None:
 
     from glm_mcp.server import stdio as server
     from glm_mcp.server.app import App
-    from glm_mcp.server.key_watch import Watched
+    from glm_mcp.server.callers.key_watch import Watched
     from glm_mcp.server.simulated import simulated
     from glm_mcp.settings import load_what_is_right
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,7 +18,7 @@ from mcp.shared.exceptions import MCPError
 from glm_mcp import __version__
 from glm_mcp.clients.row import McpClient
 from glm_mcp.clients.table import client_named
-from glm_mcp.errors import ConfigError, GLMError, InternalError
+from glm_mcp.errors import ConfigError, GLMError, InternalError, RateLimited
 from glm_mcp.folders import home_folder, temporary_folder, user_folders, working_folder
 from glm_mcp.glm import findings
 from glm_mcp.glm.client import GLMClient
@@ -30,13 +30,14 @@ from glm_mcp.registry import CARDS
 from glm_mcp.sandbox import Sandbox
 from glm_mcp.server.callers.admission_redis import admission_over
 from glm_mcp.server.callers.caller import LOCAL, Caller
+from glm_mcp.server.callers.key_watch import Watched, key_help
 from glm_mcp.server.callers.keys import Keys
 from glm_mcp.server.calls import call
 from glm_mcp.server.deadlines import Deadlines
+from glm_mcp.server.garbage import call_ended
 from glm_mcp.server.handlers import Handlers
-from glm_mcp.server.key_watch import Watched, key_help
 from glm_mcp.server.protocol import describe, instructions, result, with_plain_trace
-from glm_mcp.server.tally import Tally
+from glm_mcp.server.tally import Now, Tally
 from glm_mcp.settings import Settings
 from glm_mcp.settings_file import file_of
 from glm_mcp.text import Redactor, one_line
@@ -50,6 +51,7 @@ TOOLS: dict[str, Tool] = {
     t.name: t
     for t in (chat.TOOL, describe_image.TOOL, analyze_video.TOOL, read_document.TOOL, generate_image.TOOL)
 }
+MOST_CALLS = 1_000  # at once, each of which holds 60 KB
 CHARGE_S = 2.0  # for what a call used to be written down, wherever that is
 CONNECT = "x-glm-connect"  # sent by `glm-mcp connect`
 
@@ -193,6 +195,15 @@ class App:
         """What hides this application's secrets, and the key of a caller who brought one."""
         return Redactor(*self._secrets, caller.key.get_secret_value()) if caller.key else self.redactor
 
+    @contextmanager
+    def counted(self, tool: Tool, caller: Caller) -> Iterator[Now]:
+        """While a call runs."""
+        try:
+            with self.tally.call(tool.name, caller) as now:
+                yield now
+        finally:
+            call_ended(self.tally.running.total())
+
     @asynccontextmanager
     async def admitted(self, caller: Caller, progress: Progress) -> AsyncIterator[GLMClient]:
         """One call within its caller's limits: what it works with, their key or ours. What it used is charged to them.
@@ -203,6 +214,12 @@ class App:
         def on_position(place: int) -> None:
             progress.say(f"queued behind your own calls: place {place}")
 
+        if self.tally.running.total() > MOST_CALLS:  # a client over stdio may send any number
+            raise RateLimited(
+                f"{MOST_CALLS:,} calls are running",
+                "Call again when some of them have ended.",
+                retry_after=5.0,
+            )
         async with self.admission.admit(caller, on_position) as charge:
             with self.keys.client(self.glm, caller) as glm:
                 try:
@@ -273,7 +290,7 @@ def build(app: App) -> Server[App]:
             if tool is None:
                 said = f"Unknown tool: {one_line(params.name[:8_000])[:80]}"
                 raise MCPError(types.INVALID_PARAMS, f"{said}. The tools are: {', '.join(offered)}.")
-            with app.tally.call(tool.name, caller) as now:
+            with app.counted(tool, caller) as now:
                 return result(await call(app, tool, context, params.arguments, now))
 
     schemas = {t.name: t.schema(app.reach) for t in app.tools}

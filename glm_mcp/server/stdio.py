@@ -21,6 +21,7 @@ from glm_mcp.glm.threads import few_heaps, in_thread, short_turns
 from glm_mcp.server.app import App, build
 from glm_mcp.server.deadlines import Deadlines
 from glm_mcp.server.front.stdin import Stdin
+from glm_mcp.server.garbage import look_at_few
 from glm_mcp.server.jsonrpc import read
 from glm_mcp.server.leaving import LINGER_S, Client, leave_soon, watch_end
 from glm_mcp.server.pipes import Output, close_off
@@ -39,6 +40,7 @@ async def serve_stdio(app: App, stdin: Stdin) -> None:
     """Serves until stdin ends; the process is gone within a second of that, whatever a thread or the event loop is doing."""
     few_heaps()
     short_turns()
+    look_at_few()
     # Calls that wait for a dead file system must not take the last of them.
     anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
     server = build(app)

@@ -14,6 +14,7 @@ from support.redis_server import RedisServer
 
 from glm_mcp.errors import ConfigError
 from glm_mcp.glm.learnt.limiter import Limits
+from glm_mcp.glm.shared.connection import figures_of
 from glm_mcp.glm.shared.share import Shared
 
 pytestmark = pytest.mark.anyio
@@ -33,6 +34,17 @@ def test_an_address_with_an_option_that_cannot_be_is_said_and_not_shown() -> Non
     with pytest.raises(ConfigError, match="GLM_REDIS_URL is no address of Redis") as said:
         Shared("redis://:hunter2@redis.example/0?socket_timeout=soon")
     assert "hunter2" not in str(said.value)
+
+
+def test_figures_that_no_redis_has_count_as_a_redis_that_is_away() -> None:
+    assert figures_of(["0", "2", "3", "4", "5", "6", "-1", ["0", "7"]]) == ([1, 2, 3, 4, 5, 6, -1], [0, 7])
+    for at in (0, 5):  # the limit, a pause
+        answer: list[object] = ["1"] * 7
+        answer[at] = "9" * 400
+        with pytest.raises(ValueError, match="no answer of these scripts"):
+            figures_of([*answer, []])
+    with pytest.raises(ValueError, match="no answer of these scripts"):
+        figures_of([*["1"] * 7, ["9" * 400]])
 
 
 async def test_while_redis_is_away_each_replica_keeps_its_share_and_then_they_share_again(

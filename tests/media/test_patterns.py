@@ -9,6 +9,7 @@ import io
 import time
 import xml.etree.ElementTree as ET
 import zipfile
+import zlib
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -18,6 +19,8 @@ from typing import Any
 import pytest
 from support.cases import each
 from support.made_mobi import mobi
+from support.made_slides import looks, shape, show, slide, words
+from support.much_work import narrow_bitmap, narrow_tiff, page_of_texts
 
 from glm_mcp.cli.terminal.table import fitted
 from glm_mcp.clients.table import splits_prompts
@@ -28,16 +31,19 @@ from glm_mcp.media.charset import declaration, decode
 from glm_mcp.media.detect import detect
 from glm_mcp.media.documents.html import html_markdown
 from glm_mcp.media.documents.markdown import table_job
+from glm_mcp.media.documents.page.attachments import attachment_notes
+from glm_mcp.media.documents.page.fonts import with_plain_fonts
 from glm_mcp.media.documents.page.lines.list_marks import with_list_marks
 from glm_mcp.media.documents.page.lines.sideways import upright
-from glm_mcp.media.documents.page.repair import with_directory
+from glm_mcp.media.documents.page.repair import with_directory, without_circles
 from glm_mcp.media.documents.pages import LeftOut, choose
 from glm_mcp.media.documents.plaintext import text_job
+from glm_mcp.media.documents.slides.ppt import ppt_job
 from glm_mcp.media.documents.web.evernote import notes_job
 from glm_mcp.media.documents.web.mobi import mobi_job
 from glm_mcp.media.documents.zip_xml import mended
 from glm_mcp.media.images import metadata
-from glm_mcp.media.images.rare import pixmap
+from glm_mcp.media.images.rare import bitmap, packed, pixmap
 from glm_mcp.media.images.svg.needs import has_css
 from glm_mcp.media.images.svg.tree import size_of
 from glm_mcp.media.sources.pasted import tidy
@@ -76,6 +82,10 @@ def _cells(text: str) -> Any:
 
 def _json(text: str) -> Any:
     return text_job(io.BytesIO(text.encode()), {"name": "a.json", "kind": "json"})
+
+
+def _slides(data: bytes) -> Any:
+    return ppt_job(io.BytesIO(data), {"name": "a.ppt"})
 
 
 def _marked(text: str) -> Any:
@@ -210,16 +220,51 @@ CASES: dict[str, tuple[Callable[[Any], Any], Any]] = {
         for unit in ("<!--a-->", "<script>a</script>", "<math><mi>a</mi></math>")
     },
     "blanks to fill in beside the marks of a list": (_marked, "1.\n2.\n" + "\\_" * 60 + " no\n"),
-    "texts of a page that the parser left out": (
-        lambda items: upright(SimpleNamespace(text_items=items), "", None),
-        [
-            SimpleNamespace(text=f"word {n}", x=n, y=n, width=9, height=9, rotation=0, font_size=9)
-            for n in range(20_000)
-        ],
-    ),
+    **{
+        f"texts of a page that {what}": (
+            lambda given: upright(given[0], given[1], None),
+            (page_of_texts(turn), written),
+        )
+        for what, turn, written in (
+            ("the parser left out", 0, ""),
+            ("stand in every direction", 1, "|word|x|\n" * 40_000),
+        )
+    },
     "nodes of a PDF that do not end": (
         with_directory,
         b"%PDF-1.4\n1 0 obj<</Type /Page>>endobj\n" + b"/Kids[ " * 100_000,
+    ),
+    "packed objects of a PDF that unpack to little": (
+        without_circles,
+        b"%PDF-1.7\n" + (b"/Type/ObjStm stream\n" + zlib.compress(b"1 0 ")) * (MILLION // 8),
+    ),
+    "packed objects of a PDF that are none": (
+        lambda data: [without_circles(data) for _ in range(3)],
+        b"%PDF-1.7\n" + b"/Type/ObjStm" * (MILLION // 12),
+    ),
+    "maps of fonts that open lists": (
+        with_plain_fonts,
+        b"%PDF-1.7\n"
+        + (b"stream\n" + zlib.compress(b"/CIDInit beginbfrange " + b"<><>[" * 90_000 + b"endbfrange")) * 30,
+    ),
+    "files in a PDF without names": (attachment_notes, b"/EF<</F(a" * (MILLION // 4)),
+    "objects of a PDF that was cut off": (
+        with_directory,
+        b"%PDF-1.7\n" + b"1 0 obj " * (MILLION // 4) + b"endobj",
+    ),
+    "an old slide that says of one text again and again how it looks": (
+        _slides,
+        show([(slide(shape(words("a b " * 50_000, 4) + looks((9, None, 0)) * 5_000)), b"")]),
+    ),
+    "an old slide with thousands of texts that no shape names": (
+        _slides,
+        show([(slide(*[shape(words(f"a {n}", 4)) for n in range(15_000)]), words("b", 4) * 15_000)]),
+    ),
+    "a bitmap of a single column": (lambda data: bitmap.read(data, 9 * MILLION), narrow_bitmap(MILLION)),
+    "a TIFF of a single column": (lambda data: packed.read(data, 9 * MILLION), narrow_tiff(2 * MILLION, 1)),
+    "a TIFF whose strips are all the same": (
+        lambda data: packed.read(data, 9 * MILLION),
+        narrow_tiff(100_000, 20_000),
     ),
     "heads of a Kindle book": (
         lambda data: mobi_job(io.BytesIO(data), {"name": "a.mobi"}),

@@ -25,6 +25,8 @@ from glm_mcp.glm.network.turns import Turns
 T = TypeVar("T")
 
 FIGURES = 7  # in an answer of a queue's scripts, before the places
+REPLICAS = 10_000  # that are counted
+MOST = 1 << 63  # of one: Redis has no larger ones, and no time is made of such
 LEASE_S = 3.0  # how long a place outlives the replica that holds it
 CONNECTIONS = 16  # a call more waits for one of them
 ANSWER_S = 1.0  # without an answer Redis is as good as gone; it is asked twice
@@ -189,7 +191,8 @@ class Connection:
     async def _count(self, lives_s: float | None = None) -> None:
         lives = self.lease_s if lives_s is None else lives_s
         args = [self.replica, round(lives * 1000)]
-        self.replicas = max(1, await self._script("live")(keys=["glm:replicas"], args=args))
+        count = await self._script("live")(keys=["glm:replicas"], args=args)
+        self.replicas = max(1, min(REPLICAS, count))
 
     async def _live(self) -> None:
         while True:
@@ -300,6 +303,7 @@ def figures_of(answer: Any) -> tuple[list[int], list[int]]:
     """What a queue's scripts answer: the figures, and the places. Raises some of BAD_WORDS."""
     *figures, places = answer
     limit, *others = map(int, figures)
-    if len(figures) != FIGURES:
+    found = [max(1, limit), *others], list(map(int, places))
+    if len(figures) != FIGURES or any(abs(figure) > MOST for part in found for figure in part):
         raise ValueError("it is no answer of these scripts")
-    return [max(1, limit), *others], list(map(int, places))
+    return found

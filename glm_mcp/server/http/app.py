@@ -15,6 +15,7 @@ from glm_mcp import __version__
 from glm_mcp.errors import ConfigError, MissingExtra
 from glm_mcp.glm.threads import few_heaps, short_turns
 from glm_mcp.server.app import App, build
+from glm_mcp.server.garbage import look_at_few
 from glm_mcp.server.http import files
 from glm_mcp.server.http.answers import DEFECT
 from glm_mcp.server.http.auth.authenticator import Authenticator
@@ -40,7 +41,6 @@ log = logging.getLogger(__name__)
 
 # Open at once, as many as the system lets us: 1,000 connections with 200 files each.
 FILES = (262_144, 16_384)
-GARBAGE = 5_000  # new objects before the youngest are looked through; 700 by default
 
 
 def application(
@@ -188,10 +188,8 @@ def serve(
         for name in LIBRARIES:
             logging.getLogger(name).setLevel(logging.ERROR)
 
-    # What has been loaded stays: looking through it for garbage takes a tenth of the CPU of many small calls.
     gc.collect()
-    gc.freeze()
-    gc.set_threshold(GARBAGE)
+    look_at_few()
     running, limits = Running(), replace(limits, drain_s=app.settings.drain_s)
     asgi = application(app, host=host, limits=limits, running=running)
     listening = listen(host, port)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+_MOST, _COMPARED = 2_000, 500_000  # links of a page that are looked for in it, and its characters
 _NOT_WORDS = ("widget", "link", "popup")  # fields of a form, and what other annotations stand for
 
 
@@ -15,9 +16,11 @@ def annotation_blocks(page: Any, written: str) -> list[str]:
     typed: dict[str, None] = {}
     notes: dict[str, None] = {}
     links: dict[str, None] = {}
+    written, compared = written[:_COMPARED], 0
     for note in sorted(page.annotations or (), key=_place):
         address = _address(note)
-        if address and address.rstrip("/") not in written:
+        compared += bool(address)
+        if address and (compared > _MOST or address.rstrip("/") not in written):
             words = " ".join((note.contents or "").split())
             links[f"{words}: {address}" if words and words != address else address] = None
         words = " ".join((note.contents or "").split())

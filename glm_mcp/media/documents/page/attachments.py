@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 
@@ -10,6 +11,7 @@ from glm_mcp.media.documents.page.objects import decoded, packed
 _EMBEDDED = re.compile(rb"/EF\s*(?:<<|\d)")
 _NAME = re.compile(rb"/(?:UF|F)\s*(?:\(((?:[^()\\]|\\.){0,1000})\)|<([0-9A-Fa-f\s]{0,4000})>)", re.DOTALL)
 _AROUND = 1_500  # bytes of a file's dictionary
+_READ = 5_000  # files that are looked at
 
 
 def attachment_notes(data: bytes) -> list[str]:
@@ -18,7 +20,7 @@ def attachment_notes(data: bytes) -> list[str]:
     portfolio = False
     for objects in _objects(data):
         portfolio = portfolio or re.search(rb"/Collection\s*(?:<<|\d)", objects) is not None
-        for match in _EMBEDDED.finditer(objects):
+        for match in itertools.islice(_EMBEDDED.finditer(objects), _READ):
             before = objects[max(0, match.start() - _AROUND) : match.start()].rpartition(b"obj")[2]
             own = before + objects[match.start() : match.end() + _AROUND].partition(b"endobj")[0]
             name = _NAME.search(own)

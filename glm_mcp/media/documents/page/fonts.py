@@ -12,7 +12,7 @@ import unicodedata
 import zlib
 from typing import Any
 
-from glm_mcp.media.documents.page.objects import packed, packed_places, with_objects
+from glm_mcp.media.documents.page.objects import packed, packed_places, unpacked, with_objects
 
 _NUMBER = rb"-?\d{1,9}(?:\.\d{0,12})?"
 _BOX = re.compile(rb"/FontBBox\s*\[(\s*%b\s+(%b)\s+%b\s+(%b)\s*)\]" % ((_NUMBER,) * 4))
@@ -26,7 +26,7 @@ _MOST_ROWS = 500  # of a list; programs write a hundred
 _CHAR_ROW = re.compile(rb"<[0-9A-F\s]*>\s*<[0-9A-F\s]*>", re.IGNORECASE)
 _RANGE_ROW = re.compile(
     rb"<([0-9A-F]{4})>\s*<([0-9A-F]{4})>\s*<([0-9A-F]{4})>"  # what can be parted; a row may have others
-    rb"|<[0-9A-F\s]*>\s*<[0-9A-F\s]*>\s*(?:<[0-9A-F\s]*>|\[[^\]]{0,8000}\])",
+    rb"|<[0-9A-F\s]*>\s*<[0-9A-F\s]*>\s*(?:<[0-9A-F\s]*>|\[[^\[\]]{0,8000}\])",
     re.IGNORECASE,
 )
 _HEAD = re.compile(rb"(\d{1,9})\s+0\s+obj\b(?:(?!\bobj\b).){0,500}\Z", re.DOTALL)
@@ -39,7 +39,7 @@ _LONG_CODES = re.compile(
     rb"begincodespacerange\s*<[0-9A-F\s]{5,}>", re.IGNORECASE
 )  # which look like meanings
 _MAP = 500_000  # bytes of a font's map
-_MAPS = 2_000_000  # and of all that are changed
+_MAPS, _LOOKED_AT = 2_000_000, 50_000_000  # and of all that are changed, or looked through
 _LONG = 256  # letters of a range
 _PLAIN = {0xDC00 + n: unicodedata.normalize("NFKC", chr(0x1D400 + n)) for n in range(0x400)}
 _TALL = 2000  # thousandths of a letter's size; most fonts have 1200
@@ -76,39 +76,40 @@ def _with_plain_maps(data: bytes) -> bytes:
     """Fonts' maps lead to x where they led to 𝑥, and to a pair of `as_meant` where to another such character, and have ranges
     that the parser takes. A changed map is in its place if it has room there, else at the file's end.
     """
-    pieces, done, room = [], 0, _MAPS
+    pieces, done, room, looked_at = [], 0, _MAPS, 0
     anew: dict[int, bytes] = {}
     for stream in _STREAM.finditer(data):
         start = stream.end()
-        unpacker = zlib.decompressobj()
-        try:
-            if b"CIDInit" not in unpacker.decompress(data[start : start + 500], 100):
-                continue
-            unpacker = zlib.decompressobj()
-            map_ = unpacker.decompress(data[start : start + _MAP], _MAP)
-        except zlib.error:
+        if start < done or b"CIDInit" not in unpacked(data, start, 100, 500)[0]:
             continue
-        parts = _with_plain_lists(map_)
-        if not unpacker.eof or len(map_) > room or (parts == map_ and not _FAR.search(map_)):
+        map_, end, is_whole = unpacked(data, start, _MAP, _MAP)
+        looked_at += len(map_)
+        if looked_at > _LOOKED_AT:
+            break
+        if not is_whole or len(map_) > room or (plain := _plain_map(map_)) is None:
             continue
-        room, map_ = room - len(map_), parts
-        before, *ranges = map_.split(b"beginbfrange")
-        parted = [part.partition(b"endbfrange") for part in ranges]
-        listed = b"".join(
-            b"beginbfrange" + _RANGE.sub(_listed, own) + end + rest for own, end, rest in parted
-        )
-        map_ = _LETTER.sub(_plain, before + listed)
-        plain = zlib.compress(map_ if _LONG_CODES.search(map_) else _MEANING.sub(_stood_in, map_), 9)
-        size = len(data[start : start + _MAP]) - len(unpacker.unused_data)
-        if len(plain) <= size:
-            pieces += [data[done:start], plain.ljust(size)]
-            done = start + size
+        room -= len(map_)
+        if len(plain) <= end - start:
+            pieces += [data[done:start], plain.ljust(end - start)]
+            done = end
         elif number := _HEAD.search(data, max(0, stream.start() - 600), stream.start()):
             anew[int(number[1])] = b"<</Length %d/Filter/FlateDecode>>stream\n%b\nendstream" % (
                 len(plain),
                 plain,
             )
     return with_objects(b"".join([*pieces, data[done:]]) if pieces else data, anew)
+
+
+def _plain_map(map_: bytes) -> bytes | None:
+    """It changed and packed; None where it has nothing to change."""
+    parts = _with_plain_lists(map_)
+    if parts == map_ and not _FAR.search(map_):
+        return None
+    before, *ranges = parts.split(b"beginbfrange")
+    parted = [part.partition(b"endbfrange") for part in ranges]
+    listed = b"".join(b"beginbfrange" + _RANGE.sub(_listed, own) + end + rest for own, end, rest in parted)
+    plain = _LETTER.sub(_plain, before + listed)
+    return zlib.compress(plain if _LONG_CODES.search(plain) else _MEANING.sub(_stood_in, plain), 9)
 
 
 def _with_plain_lists(map_: bytes) -> bytes:

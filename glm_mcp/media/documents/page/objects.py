@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import struct
 import zlib
 from collections.abc import Iterator
 
-_PACKED = re.compile(rb"/Type\s*/ObjStm\b(?:(?!endobj).){0,2000}?\bstream\r?\n", re.DOTALL)
+_PACKED = re.compile(rb"/Type\s{0,9}/ObjStm\b")
+_BEGINS = re.compile(rb"\bstream\r?\n")
 # A text in round brackets, which may hold such, or as digits in angle ones: the two groups of `decoded`.
 TEXT = rb"(?:\(((?:[^()\\]|\\.|\((?:[^()\\]|\\.){0,500}+\)){0,4000}+)\)|<([0-9A-Fa-f\s]{0,16000}+)>)"
 _ESCAPE = re.compile(rb"\\([0-7]{1,3}|\r\n|.)", re.DOTALL)
@@ -16,22 +18,42 @@ _DIRECTORY = re.compile(rb"\s*(?:xref|\d{1,9}\s+\d{1,5}\s+obj)\b")
 _SIZE = re.compile(rb"/Size\s+(\d{1,9})")
 _UNPACKED = 50_000_000  # bytes of packed objects that are looked through
 _OBJECTS = 100_000  # of one stream
-_BEFORE = 500  # bytes of a dictionary before its type
+_BEFORE, _BEHIND = 500, 2_000  # bytes of a dictionary before its type, and behind it
+_PIECE = 65_536  # bytes that are unpacked at once
 
 
 def packed(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     """The dictionary of each stream of packed objects, from wherever it begins, and the objects."""
-    room = _UNPACKED
+    room, behind = _UNPACKED, 0
     for match in _PACKED.finditer(data):
-        try:
-            objects = zlib.decompressobj().decompress(data[match.end() : match.end() + 10_000_000], room)
-        except zlib.error:
+        if match.start() < behind:  # within the packed bytes of the one before
             continue
+        end = match.end() + _BEHIND
+        ends = data.find(b"endobj", match.end(), end)
+        at = data.find(b"stream", match.end(), ends if ends >= 0 else end)
+        begins = _BEGINS.match(data, at) if at >= 0 else None
+        if not begins:
+            continue
+        objects, behind, _ = unpacked(data, begins.end(), room)
         room -= len(objects)
         head = data[max(0, match.start() - _BEFORE) : match.start()].rpartition(b"obj")[2]
-        yield head + match[0], objects
+        yield head + data[match.start() : begins.end()], objects
         if room <= 0:
             return
+
+
+def unpacked(data: bytes, start: int, most: int, taken: int = 10_000_000) -> tuple[bytes, int, bool]:
+    """What lies packed from there on, at most so many bytes of at most so many that are `taken`; where that ends; and whether
+    it is whole. A piece at a time: all that stands behind would be copied, for each of many.
+    """
+    unpacker, pieces, at, limit = zlib.decompressobj(), list[bytes](), start, min(len(data), start + taken)
+    with contextlib.suppress(zlib.error):
+        while at < limit and most > 0 and not unpacker.eof:
+            ahead = min(at + _PIECE, limit)
+            pieces.append(unpacker.decompress(data[at:ahead], most))
+            most -= len(pieces[-1])
+            at = ahead - len(unpacker.unused_data) - len(unpacker.unconsumed_tail)
+    return b"".join(pieces), at, unpacker.eof
 
 
 def packed_places(head: bytes, objects: bytes) -> list[tuple[int, int, int]]:

@@ -9,7 +9,9 @@ from collections.abc import Iterator
 
 from glm_mcp.media.documents.page.objects import packed, packed_places, with_objects
 
-_PAGE = re.compile(rb"(\d{1,9}) (\d{1,5}) obj\b(?=(?:(?!endobj).){0,2000}?/Type\s*/Page\b)", re.DOTALL)
+_TYPE = re.compile(rb"/Type\s{0,9}/Page\b")
+_BEGINS = re.compile(rb"(\d{1,9}) (\d{1,5}) \Z")
+_BEFORE = 2_000  # bytes of a page before its type
 _KIDS = re.compile(rb"/Kids\s*\[([^\[\]]{0,100000})\]")
 _DEEP = 50  # nodes in nodes
 _STREAM = re.compile(rb">>\s*stream\r?\n")
@@ -26,7 +28,7 @@ def with_directory(data: bytes) -> bytes:
     if len(data) > 100_000_000 or not data.startswith(b"%PDF-") or b"/Encrypt" in data:
         return b""
     end = data.rfind(b"endobj") + len(b"endobj")
-    pages = _in_order(data, dict(_PAGE.findall(data, 0, end)))
+    pages = _in_order(data, dict(_pages(data[:end])))
     if not pages:
         return b""
     # What was cut goes: its open string, dictionary or comment would take in what follows. A cut stream can be read.
@@ -41,6 +43,15 @@ def with_directory(data: bytes) -> bytes:
         b"trailer\n<< /Root %d 0 R /Size %d >>\nstartxref\n0\n%%%%EOF\n" % (free + 1, free + 2),
     )
     return data + b"".join(added)
+
+
+def _pages(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Numbers and generations of the objects that are pages."""
+    for said in _TYPE.finditer(data):
+        begins = data.rfind(b"obj", max(0, said.start() - _BEFORE), said.start())
+        number = _BEGINS.search(data, max(0, begins - 20), max(0, begins))
+        if number and data.find(b"endobj", begins, said.start()) < 0:
+            yield number[1], number[2]
 
 
 def _in_order(data: bytes, pages: dict[bytes, bytes]) -> dict[bytes, bytes]:

@@ -50,6 +50,10 @@ _OBJECT_BYTES = 64 << 20  # unpacked, of one
 _LOCKED = 0xF3D1C4DF
 _BESIDE = "PP97_DUALSTORAGE"  # of a file for PowerPoint 95 as well
 _DEPTH = 20
+_TEXTS, _COMPARED = (
+    500,
+    1_000_000,
+)  # of one slide that are looked for in what its shapes say, and characters of that
 
 
 @dataclass(slots=True)
@@ -154,10 +158,8 @@ class _Show(Records):
             elif slide is not None and slide.texts and inner.kind in (_WIDE, _NARROW):
                 words, slide.texts[-1] = inner, (kind, self._words(inner, kind))
             elif slide is not None and slide.texts and words and inner.kind == _LOOKS:
-                slide.texts[-1] = (
-                    kind,
-                    self._words(words, kind, inner, self._numbers.get((slide.number, kind), ())),
-                )
+                numbered = self._numbers.get((slide.number, kind), ())
+                slide.texts[-1], words = (kind, self._words(words, kind, inner, numbered)), None
         if slide is not None:
             yield slide
 
@@ -247,9 +249,10 @@ class _Show(Records):
         told = [(kind, text) for kind, text in self._drawn(drawing, listed, 0) if text] if drawing else []
         yield from told
         # Of placeholders that no shape of the slide names.
-        yield from (
-            (k, text) for k, text in listed.texts if text and all(text not in other for _, other in told)
-        )
+        known, whole = {text for _, text in told}, "\0".join(text for _, text in told)[:_COMPARED]
+        for at, (kind, text) in enumerate(listed.texts):
+            if text and text not in known and (at >= _TEXTS or text not in whole):
+                yield kind, text
 
     def _drawn(self, record: Record, listed: _Listed, depth: int) -> Iterator[tuple[int, str]]:
         if depth > _DEPTH:
@@ -273,7 +276,7 @@ class _Show(Records):
                 words, text = inner, self._words(inner, kind)
             elif inner.kind == _LOOKS and words:
                 numbered = next(map(self._schemes, self._held(about, _NUMBERS)), [])
-                text = self._words(words, kind, inner, numbered)
+                text, words = self._words(words, kind, inner, numbered), None
             elif inner.kind == _OUTLINE:
                 at = struct.unpack_from("<I", self._data, inner.start)[0]
                 kind, text = listed.texts[at] if at < len(listed.texts) else (kind, text)

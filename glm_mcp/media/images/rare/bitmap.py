@@ -18,7 +18,7 @@ _USUAL = {
 }
 _RAW = {16: "I;16", 32: "I;32"}
 _LONG_HEAD = 56  # bytes, from which on it has a place for what covers
-_ROWS = 64  # at once: while they are parted, they take many times their size
+_PIXELS = 1 << 18  # at once: while they are parted, they take many times their size
 
 
 def read(data: bytes, pixels: int) -> Image.Image | None:
@@ -43,9 +43,10 @@ def read(data: bytes, pixels: int) -> Image.Image | None:
         data = data.ljust(start + line * rows, b"\0")
     mode = "RGBA" if masks[3] else "RGB"
     image = Image.new(mode, (width, rows))
-    for top in range(0, rows, _ROWS):
-        size = width, min(_ROWS, rows - top)
-        part = data[start + top * line :][: size[1] * line]
+    step = max(1, _PIXELS // width)
+    for top in range(0, rows, step):
+        size = width, min(step, rows - top)
+        part = data[start + top * line : start + (top + size[1]) * line]
         values = Image.frombytes("I", size, part, "raw", _RAW[bits], line, 1)
         image.paste(Image.merge(mode, [_band(values, mask) for mask in masks[: len(mode)]]), (0, top))
     if mode == "RGBA" and not image.getchannel("A").getbbox():  # the program did not mean it

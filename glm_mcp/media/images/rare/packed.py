@@ -13,7 +13,7 @@ from glm_mcp.media.images.tiff import first_tags
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _COLOURS = 256, 257, 258, 259, 262
 _OFFSETS, _LENGTHS, _PLANES, _EXTRA, _FORMAT, _TILED = 273, 279, 284, 338, 339, 322
 _MOST_BITS = 32
-_ROWS = 64  # at once: while they are parted, each bit takes a byte
+_BYTES = 1 << 17  # at once: while they are parted, each bit takes one
 # By what the values of a pixel mean, and how many there are.
 _MODES = {(0, 1): "L", (1, 1): "L", (2, 3): "RGB", (2, 4): "RGBA", (5, 4): "CMYK"}
 _WHITE_IS_LEAST, _COVERS = 0, (2,)
@@ -37,17 +37,17 @@ def read(data: bytes, pixels: int) -> Image.Image | None:
     width, height, depth, count = int(tags[_WIDTH]), int(tags[_HEIGHT]), int(bits[0]), len(bits)
     if width * height > pixels:
         raise Image.DecompressionBombError(f"{width * height} pixels")
-    pieces = zip(tags[_OFFSETS], tags[_LENGTHS], strict=True)
-    raw = b"".join(data[start : start + length] for start, length in pieces)
     planes = count > 1 and tags.get(_PLANES) == 2
     across, down = (width, height * count) if planes else (width * count, height)
+    raw, whole = bytearray(), (across * depth + 7) // 8 * down
+    for start, length in zip(tags[_OFFSETS], tags[_LENGTHS], strict=True):
+        raw += data[start : start + min(length, whole - len(raw))]  # several may name the same bytes
     if ImageFile.LOAD_TRUNCATED_IMAGES:
-        raw = raw.ljust((across * depth + 7) // 8 * down, b"\0")
+        raw = raw.ljust(whole, b"\0")
     step = 1 if planes else count
-    bands = []
+    bands, lying = [], _Lying(bytes(raw), across, depth, little=data[:2] == b"II")
     for band in range(count):
         first, top = (0, band * height) if planes else (band, 0)
-        lying = _Lying(raw, across, depth, little=data[:2] == b"II")
         bands.append(lying.band(first, top, (width, height), step))
     made = bands[0] if mode == "L" else Image.merge(mode, bands)
     made = ImageChops.invert(made) if tags[_COLOURS] == _WHITE_IS_LEAST else made
@@ -71,8 +71,9 @@ class _Lying:
         # Whole bytes may come the other way round; each holds its highest bit first.
         place = self.depth - 8 if self.little and self.depth % 8 == 0 else 0
         made = Image.new("L", size)
-        for y in range(0, height, _ROWS):
-            rows = min(_ROWS, height - y)
+        most = max(1, _BYTES // line)
+        for y in range(0, height, most):
+            rows = min(most, height - y)
             begin = (top + y) * line
             bits = Image.frombytes("1", (line * 8, rows), self.raw[begin : begin + rows * line])
             part = Image.new("L", (width, rows))

@@ -31,6 +31,7 @@ _WORD = re.compile(r"[^\W_]{3,}")
 _HERE = "\x01"  # of which a text is freed before
 _IN_PLACE = 100  # texts that lean, of a page; for each all others are looked through
 _ROWS_FROM = re.compile(r"(?:\|.*\n?)+")
+_LOOKED_FOR = 5_000  # texts of a page, in what is written of it; of others each word is looked up
 _LEANS = 30  # degrees at most; italics have some 12 to 20
 
 
@@ -112,11 +113,15 @@ def upright(page: Any, written: str, side: Side | None) -> str:
         turned = {0: turned.get(way, [])}
     level = turned.pop(0, [])
     known = _bare(written)
-    also = _left_out(level, written, known)
+    tokens = Counter(_TOKEN.findall(written))
+    also = _left_out(level, written, known, tokens)
     sideways: list[str] = []
     leaning: list[Any] = []
+    room = _LOOKED_FOR
     for angle, items in sorted(turned.items()):
-        missing = [item for item in items if _bare(item.text) not in known]
+        missing = [item for item in items[:room] if _bare(item.text) not in known]
+        missing += [item for item in items[room:] if not tokens.keys() >= {*_TOKEN.findall(item.text)}]
+        room = max(0, room - len(items))
         if angle % 90 and _lean(missing, angle):
             leaning += missing
         else:
@@ -174,21 +179,34 @@ def _column(items: list[Any], beside: Any) -> list[Any]:
     return sorted(items, key=is_in_it)
 
 
-def _left_out(items: list[Any], written: str, known: str) -> list[Any]:
+def _left_out(items: list[Any], written: str, known: str, tokens: Counter[str]) -> list[Any]:
     """Those that are not in the page as `written`: most of their words are nowhere, or all are there less often than on the
     page; with the short ones beside them, which may stand elsewhere by chance.
     """
-    away = [item for item in items if item.text not in written and _bare(item.text) not in known]
-    if not away:
-        return []
     missing = Counter(token for item in items for token in _TOKEN.findall(item.text))
-    missing.subtract(_TOKEN.findall(written))
+    missing.subtract(tokens)
 
     def is_short_of(text: str) -> bool:
-        tokens = _TOKEN.findall(text)
-        return len(tokens) >= _TOKENS and all(missing[token] > 0 for token in tokens)
+        own = _TOKEN.findall(text)
+        return len(own) >= _TOKENS and all(missing[token] > 0 for token in own)
 
-    unsaid = [item for item in away if _unsaid(item.text, known) or is_short_of(item.text)]
+    unsaid, looked_for = list[Any](), 0
+    for item in items:
+        new = [word for word in _WORD.findall(item.text) if word not in tokens]
+        is_short = is_short_of(item.text)
+        if not new and not is_short:  # each of its words is there
+            continue
+        looked_for += 1
+        if looked_for > _LOOKED_FOR:
+            is_unsaid = 2 * sum(map(len, new)) >= len(_bare(item.text))
+        elif item.text in written or _bare(item.text) in known:
+            is_unsaid = False
+        else:
+            is_unsaid = is_short or _unsaid(item.text, known)
+        if is_unsaid:
+            unsaid.append(item)
+    if not unsaid:
+        return []
     lines = [(item.y, item.y + item.height) for item in unsaid]
 
     def is_left_out(item: Any) -> bool:

@@ -24,7 +24,8 @@ def in_columns(page: Any, written: str) -> str:
     columns, rows = _lines(alone, "x", "y"), _lines(alone, "y", "x")
     if _close(columns, "y", "height") < 0.6 or _close(rows, "x", "width") > 0.2:
         return written
-    others = " ".join(box.text for box in boxes if all(box is not one for one in alone))
+    taken = set(map(id, alone))
+    others = " ".join(box.text for box in boxes if id(box) not in taken)
     return "\n".join(filter(None, [*map(_text, reversed(columns)), others]))
 
 
