@@ -19,10 +19,10 @@ from glm_mcp.tools.arguments import ASKED, AnswerArgs, Arg
 from glm_mcp.tools.ask import Question, ask, result, thinking
 from glm_mcp.tools.base import Deps, Tool, ToolResult
 from glm_mcp.tools.context_window import unseen
+from glm_mcp.tools.pages.shown import drawn
 from glm_mcp.tools.sources import (
     Opened,
     as_text,
-    drawn,
     fetch,
     is_web_address,
     leaving,
@@ -206,11 +206,11 @@ async def _attached(deps: Deps, source: Source, held: Opened) -> tuple[list[Part
             labelled += ([Text(f"[{label}]")] if label else []) + [picture.part]
         return labelled, [*(n for p in pictures for n in p.notes), *origin(source)]
     document = held.counted(await read_document(source))
-    pages = [p for p in document.pages if p.is_picture]
+    pages = [p for p in document.pages if p.is_to_be_seen]
     attached: list[Part] = [await as_text(document)]
     notes = [*document.notes]
-    for pictures in (await drawn(deps, source, pages, notes)).values():
-        for picture in pictures:
+    for page in (await drawn(deps, source, pages, notes)).values():
+        for picture in page.pictures:
             attached += [Text(f"[{picture.label}]"), picture.part]
     rest = unseen([p for p in document.pages if p not in pages])
     return attached, [*notes, *rest, *origin(source)]

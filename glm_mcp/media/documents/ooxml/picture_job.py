@@ -1,0 +1,103 @@
+"""The pictures that slides and Word texts show, as they lie in the file, for a model to see."""
+
+from __future__ import annotations
+
+import math
+import posixpath
+from collections.abc import Iterator, Sequence
+from typing import Any, BinaryIO
+
+from glm_mcp.errors import InvalidRequest
+from glm_mcp.media.documents.docx import main_text, word_archive
+from glm_mcp.media.documents.ooxml.package import Package
+from glm_mcp.media.documents.ooxml.shown import Box, Shown, SlidePictures, in_text
+from glm_mcp.media.documents.pages import LeftOut
+from glm_mcp.media.documents.pptx import slides_of
+from glm_mcp.media.documents.zip_xml import open_zip
+
+_EACH, _ALL = 20_000_000, 64_000_000  # bytes of one picture, and of all; they are held by the server
+_PICTURES = 100  # of one call
+_TOGETHER = 8  # of one question, and of a slide
+
+
+def pictures_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
+    """The pictures of the pages `params["numbers"]` of a file of `params["kind"]` (pptx, docx), at most
+    `params["together"]` of them in one question.
+
+    Hands back one row a picture (page, question of that page, name, region in percent or None) and the bytes; under
+    "again", page and earlier page of those that an earlier page has shown; notes on what is left out.
+    Raises UnsupportedMedia, MediaTooLarge, InvalidRequest.
+    """
+    name, left_out = params["name"], LeftOut()
+    of_slides = params["kind"] == "pptx"
+    archive = open_zip(file, name) if of_slides else word_archive(file, params)[0]
+    package = Package(archive, name, left_out)
+    together = max(1, min(_TOGETHER, params["together"]))
+    rows, blobs = list[list[Any]](), list[bytes]()
+    again = list[tuple[int, int]]()
+    first = dict[tuple[tuple[int, int], Box | None], int]()
+    room = _ALL
+    for number, place, shown in _pages(package, params["numbers"], of_slides=of_slides):
+        chosen = _largest(shown, _TOGETHER if of_slides else _PICTURES, place, left_out)
+        questions = _Questions(together, math.inf if of_slides else 1.0)
+        for picture in chosen:
+            key = package.identity(picture.part), picture.crop
+            if first.setdefault(key, number) != number:
+                again.append((number, first[key]))
+                continue
+            size, path = key[0][1], posixpath.basename(picture.part)
+            if size > _EACH or size > room or len(rows) == _PICTURES:
+                left_out.add(
+                    f"pictures beyond {_PICTURES}, {_ALL // 10**6} MB or {_EACH // 10**6} MB each", place
+                )
+            elif data := package.read(picture.part):
+                room -= len(data)
+                rows.append([number, questions.next(picture.share), path, picture.crop])
+                blobs.append(data)
+    return {"rows": rows, "again": sorted(set(again)), "notes": left_out.notes()}, blobs
+
+
+def _pages(
+    package: Package, numbers: Sequence[int], *, of_slides: bool
+) -> Iterator[tuple[int, str, list[Shown]]]:
+    """Number, name and pictures of each page that can be read."""
+    if not of_slides:
+        main, bodies = main_text(package)
+        yield 1, "the text", [picture for body in bodies for picture in in_text(package, main, body)]
+        return
+    slides = slides_of(package)
+    pictures = SlidePictures(package, slides)
+    for number in numbers:
+        if not 1 <= number <= len(slides):
+            raise InvalidRequest(
+                f"slide {number} is out of range: {package.name} has {len(slides)} slides",
+                "Ask for slides it has.",
+            )
+        tree = package.tree(slides[number - 1])
+        if tree is not None:
+            yield number, f"slide {number}", pictures.on(slides[number - 1], tree)
+
+
+def _largest(shown: Sequence[Shown], most: int, place: str, left_out: LeftOut) -> list[Shown]:
+    """The largest, in their own order."""
+    if len(shown) > most:
+        left_out.add(f"all but the {most} largest pictures", place)
+    ranked = sorted(range(len(shown)), key=lambda at: -shown[at].share)[:most]
+    return [shown[at] for at in sorted(ranked)]
+
+
+class _Questions:
+    """Pictures go in one question until they fill `pages`: of two scans in a text each is read by itself."""
+
+    def __init__(self, together: int, pages: float) -> None:
+        self._together, self._pages = together, pages
+        self._number = self._count = 0
+        self._filled = 0.0
+
+    def next(self, share: float) -> int:
+        """The number of the question, from 0, that a picture of this share goes with."""
+        if self._count and (self._filled + share > self._pages or self._count == self._together):
+            self._number, self._count, self._filled = self._number + 1, 0, 0.0
+        self._count += 1
+        self._filled += share
+        return self._number
