@@ -104,7 +104,8 @@ def by_model(pages: Sequence[Page], *, whole: bool) -> list[str]:
     count = sum(page not in within for page in pages)
     sort = "page" if whole else "scanned page"
     notes = [f"{count} {sort}{'s' * (count > 1)} transcribed by the model"] * bool(count)
-    return notes + [f"pictures of {labels(within)} transcribed by the model"] * bool(within)
+    notes += [f"pictures of {labels(within)} transcribed by the model"] * bool(within)
+    return notes
 
 
 def sent(pages: Sequence[Page], total: int) -> list[str]:
@@ -112,7 +113,8 @@ def sent(pages: Sequence[Page], total: int) -> list[str]:
     within = [page for page in pages if page.as_image in {"pictures", "illustrated"}]
     count = len(pages) - len(within)
     notes = [f"{count} of {total} pages went as pictures"] * bool(count)
-    return notes + [f"the pictures of {labels(within)} went along"] * bool(within)
+    notes += [f"the pictures of {labels(within)} went along"] * bool(within)
+    return notes
 
 
 def unseen(pages: Sequence[Page]) -> list[str]:
