@@ -141,6 +141,19 @@ async def test_without_a_model_the_text_stays_and_it_is_said(connect: Connect, f
     assert error.startswith("config: no API key is set")
 
 
+async def test_a_model_that_takes_no_pictures_has_the_text_alone_and_it_is_said(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    keep(folders, "deck.pptx", deck([said("Sales") + shown("one.png")], PAGE))
+    wish = {"prompt": "What?", "model": "glm-4.7-flash"}
+    async with connect() as client:
+        asked = await say(client, "read_document", documents="deck.pptx", **wish)
+        chatted = await say(client, "chat", files=["deck.pptx"], **wish)
+    assert all("Sales" in request.text for request in chats(sim))
+    for text in (asked, chatted):
+        assert "glm-4.7-flash takes no pictures: those of slide 1 did not go along" in text
+
+
 async def test_mode_vision_says_that_auto_sends_the_pictures(connect: Connect, folders: Folders) -> None:
     keep(folders, "deck.pptx", deck([shown("one.png")], PAGE))
     async with connect() as client:
@@ -171,7 +184,10 @@ async def test_pictures_that_nothing_here_draws_are_said(
     )
     async with connect() as client:
         text = await say(client, "read_document", documents="deck.pptx")
-    assert "left out, pictures in formats of Windows (EMF, WMF): slide 1" in text
+    assert (
+        "left out, pictures in formats of Windows (EMF, WMF), which the file saved as PDF would show: slide 1"
+        in text
+    )
     assert not sim.received
 
 

@@ -15,6 +15,7 @@ from glm_mcp.media.images.prepare import prepare_image
 from glm_mcp.media.types import Page, Picture, Source
 from glm_mcp.registry import Card
 from glm_mcp.tools.base import Deps
+from glm_mcp.tools.context_window import labels
 from glm_mcp.tools.sources import Opened, pictured
 
 PICTURE_BYTES = 1_000_000  # of one within a document; a page of a PDF has a quarter of it
@@ -68,6 +69,9 @@ async def drawn(
 async def _embedded(
     deps: Deps, source: Source, pages: Sequence[Page], notes: list[str], card: Card
 ) -> dict[int, Shown]:
+    if not card.images:  # the text is worth an answer
+        notes.append(f"{card.id} takes no pictures: those of {labels(pages)} did not go along")
+        return {page.number: Shown(()) for page in pages}
     deps.progress.say(f"preparing the pictures in {source.name}")
     numbers = [page.number for page in pages]
     held, again, said = await embedded_pictures(source, numbers, card.images)

@@ -57,6 +57,7 @@ class SlidePictures:
         size = child(package.tree(package.main("ppt/presentation.xml")), "p:sldSz")
         across, down = (0, 0) if size is None else (whole(attribute(size, n)) for n in ("cx", "cy"))
         self._size = (across, down) if across > 0 and down > 0 else _SLIDE
+        self._places: dict[str, dict[str, ET.Element]] = {}  # of the places to fill, by layout and number
         seen = Counter[tuple[int, int]]()
         for slide in slides if len(slides) >= _AGAIN else ():
             links = package.links(slide).values()
@@ -102,12 +103,16 @@ class SlidePictures:
 
     def _place_of(self, part: str, holder: ET.Element) -> ET.Element | None:
         """Where the layout puts what fills this place of it."""
-        for _, layout in self._package.trees(part, "slideLayout"):
-            for shape in descendants(layout, "p:sp", "p:pic"):
-                same = next(descendants(shape, "p:ph"), None)
-                if same is not None and attribute(same, "idx") == attribute(holder, "idx"):
-                    return child(shape, "p:spPr", "a:xfrm")
-        return None
+        path = next(iter(self._package.linked(part, "slideLayout")), "")
+        if path not in self._places:
+            layout = self._package.tree(path)
+            self._places[path] = {
+                attribute(own, "idx"): form
+                for shape in ([] if layout is None else descendants(layout, "p:sp", "p:pic"))
+                if (own := next(descendants(shape, "p:ph"), None)) is not None
+                and (form := child(shape, "p:spPr", "a:xfrm")) is not None
+            }
+        return self._places[path].get(attribute(holder, "idx"))
 
     def _shown(self, part: str, shape: ET.Element, share: float) -> Shown | None:
         fill = next(
@@ -179,7 +184,9 @@ def _kept(package: Package, pictures: Sequence[Shown], place: str) -> list[Shown
         elif picture.share >= _SMALL:
             found.setdefault((picture.part, picture.crop), picture)
     if place and lost >= _COVERED:
-        package.left_out.add("pictures in formats of Windows (EMF, WMF)", place)
+        package.left_out.add(
+            "pictures in formats of Windows (EMF, WMF), which the file saved as PDF would show", place
+        )
     return list(found.values())
 
 
@@ -194,11 +201,11 @@ def _in_text(package: Package, part: str, node: ET.Element) -> Iterator[Shown]:
                 for fill in pictures:
                     if shown := _picture(package, part, fill, whole_share / len(pictures)):
                         yield shown
-            case "v:shape" | "v:rect":
-                image = child(e, "v:imagedata")
-                link = package.link(part, "" if image is None else attribute(image, "id"))
-                if link.target and not link.external and package.has(link.target):
-                    yield Shown(link.target, _styled(attribute(e, "style")))
+            case "v:shape" | "v:rect" | "v:group":
+                images = list(descendants(e, "v:imagedata"))
+                for link in (package.link(part, attribute(image, "id")) for image in images):
+                    if not link.external and package.has(link.target):
+                        yield Shown(link.target, _styled(attribute(e, "style")) / len(images))
             # What is deleted, and the pictures of objects whose own text is read.
             case "w:del" | "w:moveFrom" | "w:object":
                 pass
@@ -207,7 +214,7 @@ def _in_text(package: Package, part: str, node: ET.Element) -> Iterator[Shown]:
 
 
 def _share(across: str | None, down: str | None) -> float:
-    return max(whole(across), 0) * max(whole(down), 0) / _A4
+    return min(max(whole(across), 0) * max(whole(down), 0) / _A4, 1.0)
 
 
 def _styled(style: str) -> float:
@@ -217,4 +224,4 @@ def _styled(style: str) -> float:
             sizes[name] = float(number) * _UNITS[unit or "px"]
         except ValueError:
             continue
-    return sizes.get("width", 0.0) * sizes.get("height", 0.0) / _A4
+    return min(sizes.get("width", 0.0) * sizes.get("height", 0.0) / _A4, 1.0)
