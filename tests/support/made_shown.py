@@ -102,6 +102,41 @@ def in_word(name: str, percent: tuple[float, float] = (90, 90)) -> str:
     )
 
 
+def frame(name: str, width: float, height: float) -> str:
+    """A picture of OpenDocument, its sides in centimetres; alone in a paragraph of a text."""
+    return f'<draw:frame svg:width="{width}cm" svg:height="{height}cm"><draw:image xlink:href="Pictures/{name}"/></draw:frame>'
+
+
+def open_deck(slides: Sequence[str], pictures: Mapping[str, bytes]) -> bytes:
+    return _open("".join(f"<draw:page>{shapes}</draw:page>" for shapes in slides), "presentation", pictures)
+
+
+def open_text(body: str, pictures: Mapping[str, bytes]) -> bytes:
+    return _open(body, "text", pictures)
+
+
+def _open(body: str, kind: str, pictures: Mapping[str, bytes]) -> bytes:
+    odf = "urn:oasis:names:tc:opendocument:xmlns"
+    spaces = " ".join(
+        f'xmlns:{short}="{odf}:{name}:1.0"'
+        for short, name in (
+            ("office", "office"),
+            ("text", "text"),
+            ("draw", "drawing"),
+            ("svg", "svg-compatible"),
+        )
+    )
+    content = (
+        f'<office:document-content {spaces} xmlns:xlink="http://www.w3.org/1999/xlink"><office:body>'
+        f"<office:{kind}>{body}</office:{kind}></office:body></office:document-content>"
+    )
+    parts: dict[str, str | bytes] = {
+        "mimetype": f"application/vnd.oasis.opendocument.{kind}",
+        "content.xml": content,
+    }
+    return zipped(parts | {f"Pictures/{name}": data for name, data in pictures.items()})
+
+
 def _related(number: str, kind: str, target: str, more: str = "") -> str:
     return f'<Relationship Id="{number}" Type="{_KIND}/{kind}" Target="{target}"{more}/>\n'
 

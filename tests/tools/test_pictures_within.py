@@ -8,7 +8,7 @@ import shutil
 import pytest
 from support.connect import Connect
 from support.made_documents import para
-from support.made_shown import deck, filled, in_word, said, scanned_docx, shown
+from support.made_shown import deck, filled, frame, in_word, open_deck, open_text, said, scanned_docx, shown
 from support.paths import SAMPLES
 from support.toolkit import call, chats, fail, glm, kinds, last, png, say, words
 
@@ -70,6 +70,25 @@ async def test_a_word_file_of_scans_is_transcribed_scan_by_scan(
     assert [kinds(r) for r in chats(sim)] == [["image_url", "text"]] * 2
     assert text.startswith("Page one.\n\nPage two.")
     assert "pictures of the text transcribed by the model" in text
+
+
+async def test_open_documents_are_read_as_the_others(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    words_of = "<draw:frame><draw:text-box><text:p>Sales</text:p></draw:text-box></draw:frame>"
+    keep(folders, "deck.odp", open_deck([words_of + frame("c.png", 26, 14), words_of], {"c.png": png()}))
+    scans = "".join(f"<text:p>{frame(name, 19, 27)}</text:p>" for name in PAGE)
+    keep(folders, "scan.odt", open_text(scans, PAGE))
+    keep(folders, "letter.odt", open_text(f"<text:p>Dear reader {frame('one.png', 4, 2)}</text:p>", PAGE))
+    sim.queue(Reply("A chart.", times=1), Reply("Page one.", times=1), Reply("Page two.", times=1))
+    async with connect(GLM_MAX_CONCURRENCY="1") as client:
+        slides = await say(client, "read_document", documents="deck.odp")
+        scan = await say(client, "read_document", documents="scan.odt")
+        letter = await say(client, "read_document", documents="letter.odt")
+    assert "[slide 1]\nSales\n\n[picture]\n\nA chart.\n\n[slide 2]\nSales" in slides
+    assert scan.startswith("Page one.\n\nPage two.")
+    assert "no model asked]" in letter
+    assert len(sim.received) == 3
 
 
 async def test_logos_icons_and_what_most_slides_show_are_no_pictures(

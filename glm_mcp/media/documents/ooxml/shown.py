@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from xml.etree import ElementTree as ET
 
 from glm_mcp.media.documents.ooxml.package import Package, child, descendants, tag, value, whole
@@ -23,11 +23,12 @@ _LETTERS = 250  # beside pictures that cover a whole page
 _AGAIN, _SHARE = 4, 0.25  # a picture on so many slides, and on this share of all, belongs to their design
 _PALE = 35_000  # thousandths of a percent: a watermark
 _UNKNOWN = 0.25  # of a slide, where a picture's place is not said
-_METAFILES = (".emf", ".wmf", ".emz", ".wmz")  # which nothing here draws
+_METAFILES = (".emf", ".wmf", ".emz", ".wmz", ".svm")  # which nothing here draws
 _MARK = re.compile(r"\[picture(?:: [^\]]*)?\]")
 _LENGTH = re.compile(r"(width|height):\s*([\d.]{1,12})\s*(pt|in|cm|mm|px)?")
 _UNITS = {"pt": _POINT, "in": 914_400, "cm": 360_000, "mm": 36_000, "px": 9_525}
 
+Key = TypeVar("Key")
 Box = tuple[float, float, float, float]  # left, top, width, height
 
 
@@ -49,6 +50,19 @@ def why_shown(text: str, shown: Sequence[Shown], most: float = 1.0) -> str:
     return "pictures" if letters_in(_MARK.sub("", text)) < _LETTERS * covered else "illustrated"
 
 
+def belong_to_design(seen: Counter[Key], slides: int) -> set[Key]:
+    """Pictures, by how many of the slides show each, that are their design."""
+    often = max(_AGAIN, _SHARE * slides)
+    return {picture for picture, count in seen.items() if count >= often}
+
+
+def marked(facts: dict[str, Any], why: str) -> dict[str, Any]:
+    """The facts of a text without pages, all of which `why` is said of; of parts nobody knows which shows what."""
+    if len(facts["pages"]) == facts["total"] == 1:
+        facts["pages"] = [(number, label, text, why) for number, label, text, _ in facts["pages"]]
+    return facts
+
+
 class SlidePictures:
     """Those of one presentation, without what is drawn on its slides by the master or by most of them."""
 
@@ -62,16 +76,15 @@ class SlidePictures:
         for slide in slides if len(slides) >= _AGAIN else ():
             links = package.links(slide).values()
             seen.update({package.identity(link.target) for link in links if link.kind == "image"})
-        often = max(_AGAIN, _SHARE * len(slides))
-        self._design = {identity for identity, count in seen.items() if count >= often}
+        self._design = belong_to_design(seen, len(slides))
 
     def on(self, part: str, tree: ET.Element, place: str = "") -> list[Shown]:
-        """In the order in which they lie over each other, as of `_kept`."""
+        """In the order in which they lie over each other, as of `kept`."""
         background = child(tree, "p:cSld", "p:bg", "p:bgPr")
         shapes = child(tree, "p:cSld", "p:spTree")
         drawn = [] if background is None else [self._shown(part, background, 1.0)]
         drawn += [] if shapes is None else self._within(part, shapes, (1.0, 1.0, 0.0, 0.0))
-        return _kept(self._package, [shown for shown in drawn if shown], place)
+        return kept(self._package, [shown for shown in drawn if shown], place)
 
     def _within(self, part: str, shapes: ET.Element, frame: Box) -> Iterator[Shown | None]:
         """`frame`: how places in a group become places on the slide, as factors and offsets."""
@@ -169,11 +182,11 @@ def _picture(package: Package, part: str, fill: ET.Element | None, share: float)
 
 
 def in_text(package: Package, part: str, tree: ET.Element, place: str = "") -> list[Shown]:
-    """Those of a Word text in its order, as of `_kept`; their shares are of a page of A4."""
-    return _kept(package, list(_in_text(package, part, tree)), place)
+    """Those of a Word text in its order, as of `kept`; their shares are of a page of A4."""
+    return kept(package, list(_in_text(package, part, tree)), place)
 
 
-def _kept(package: Package, pictures: Sequence[Shown], place: str) -> list[Shown]:
+def kept(package: Package, pictures: Sequence[Shown], place: str) -> list[Shown]:
     """Each once, without small ones and those that cannot be shown to a model, which is noted under `place` where they are
     large.
     """

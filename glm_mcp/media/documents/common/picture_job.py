@@ -1,4 +1,4 @@
-"""The pictures that slides and Word texts show, as they lie in the file, for a model to see."""
+"""The pictures that slides and texts of office files show, as they lie in the file, for a model to see."""
 
 from __future__ import annotations
 
@@ -6,9 +6,13 @@ import math
 import posixpath
 from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO
+from xml.etree import ElementTree as ET
 
 from glm_mcp.errors import InvalidRequest
+from glm_mcp.media.documents import opendocument
 from glm_mcp.media.documents.docx import main_text, word_archive
+from glm_mcp.media.documents.odf.container import open_container
+from glm_mcp.media.documents.odf.shown import FramePictures
 from glm_mcp.media.documents.ooxml.package import Package
 from glm_mcp.media.documents.ooxml.shown import Box, Shown, SlidePictures, in_text
 from glm_mcp.media.documents.pages import LeftOut
@@ -17,11 +21,12 @@ from glm_mcp.media.documents.zip_xml import open_zip
 
 _EACH, _ALL = 20_000_000, 64_000_000  # bytes of one picture, and of all; they are held by the server
 _PICTURES = 100  # of one call
+TEXT = "the text"  # what a page is called that is all of a text
 _TOGETHER = 8  # of one question, and of a slide
 
 
 def pictures_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
-    """The pictures of the pages `params["numbers"]` of a file of `params["kind"]` (pptx, docx), at most
+    """The pictures of the pages `params["numbers"]` of a file of `params["kind"]`, at most
     `params["together"]` of them in one question.
 
     Hands back one row a picture (page, question of that page, name, region in percent or None) and the bytes; under
@@ -29,15 +34,15 @@ def pictures_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any]
     Raises UnsupportedMedia, MediaTooLarge, InvalidRequest.
     """
     name, left_out = params["name"], LeftOut()
-    of_slides = params["kind"] == "pptx"
-    archive = open_zip(file, name) if of_slides else word_archive(file, params)[0]
-    package = Package(archive, name, left_out)
+    package = Package(_ARCHIVES[params["kind"]](file, params), name, left_out)
+    pages = list(_PAGES[params["kind"]](package, params["numbers"]))
     together = max(1, min(_TOGETHER, params["together"]))
     rows, blobs = list[list[Any]](), list[bytes]()
     again = list[tuple[int, int]]()
     first = dict[tuple[tuple[int, int], Box | None], int]()
     room = _ALL
-    for number, place, shown in _pages(package, params["numbers"], of_slides=of_slides):
+    for number, place, shown in pages:
+        of_slides = place != TEXT
         chosen = _largest(shown, _TOGETHER if of_slides else _PICTURES, place, left_out)
         questions = _Questions(together, math.inf if of_slides else 1.0)
         for picture in chosen:
@@ -57,25 +62,56 @@ def pictures_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any]
     return {"rows": rows, "again": sorted(set(again)), "notes": left_out.notes()}, blobs
 
 
-def _pages(
-    package: Package, numbers: Sequence[int], *, of_slides: bool
-) -> Iterator[tuple[int, str, list[Shown]]]:
-    """Number, name and pictures of each page that can be read."""
-    if not of_slides:
-        main, bodies = main_text(package)
-        yield 1, "the text", [picture for body in bodies for picture in in_text(package, main, body)]
-        return
+Pages = Iterator[tuple[int, str, list[Shown]]]  # number, name and pictures of each page that can be read
+
+
+def _of_word(package: Package, _: Sequence[int]) -> Pages:
+    main, bodies = main_text(package)
+    yield 1, TEXT, [picture for body in bodies for picture in in_text(package, main, body)]
+
+
+def _of_powerpoint(package: Package, numbers: Sequence[int]) -> Pages:
     slides = slides_of(package)
     pictures = SlidePictures(package, slides)
-    for number in numbers:
-        if not 1 <= number <= len(slides):
-            raise InvalidRequest(
-                f"slide {number} is out of range: {package.name} has {len(slides)} slides",
-                "Ask for slides it has.",
-            )
+    for number in _within(numbers, len(slides), package.name):
         tree = package.tree(slides[number - 1])
         if tree is not None:
             yield number, f"slide {number}", pictures.on(slides[number - 1], tree)
+
+
+def _of_open_document(package: Package, numbers: Sequence[int]) -> Pages:
+    body = opendocument.body_of(package.tree("content.xml"))
+    if body is None:
+        return
+    styles = package.tree("styles.xml")
+    slides = opendocument.slides_of(body)
+    pictures = FramePictures(package, slides, ET.Element("none") if styles is None else styles)
+    if not slides:
+        yield 1, TEXT, pictures.on(body)
+        return
+    for number in _within(numbers, len(slides), package.name):
+        yield number, f"slide {number}", pictures.on(slides[number - 1])
+
+
+def _within(numbers: Sequence[int], total: int, name: str) -> Sequence[int]:
+    """The numbers. Raises InvalidRequest."""
+    if outside := [number for number in numbers if not 1 <= number <= total]:
+        raise InvalidRequest(
+            f"slide {outside[0]} is out of range: {name} has {total} slides", "Ask for slides it has."
+        )
+    return numbers
+
+
+_ARCHIVES = {
+    "docx": lambda file, params: word_archive(file, params)[0],
+    "pptx": lambda file, params: open_zip(file, params["name"]),
+    **dict.fromkeys(("odt", "odp", "odg"), lambda file, params: open_container(file, params["name"])),
+}
+_PAGES = {
+    "docx": _of_word,
+    "pptx": _of_powerpoint,
+    **dict.fromkeys(("odt", "odp", "odg"), _of_open_document),
+}
 
 
 def _largest(shown: Sequence[Shown], most: int, place: str, left_out: LeftOut) -> list[Shown]:
