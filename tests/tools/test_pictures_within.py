@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import shutil
 
 import pytest
@@ -279,3 +280,16 @@ async def test_scans_and_pictures_are_told_apart(connect: Connect, folders: Fold
         "1 scanned page transcribed by the model; pictures of slide 1 transcribed by the model" in text
         or ("1 scanned page transcribed by the model · pictures of slide 1 transcribed by the model" in text)
     )
+
+
+async def test_sizes_beyond_all_measure_cost_nothing(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    far = '<a:xfrm><a:off x="0" y="-9e300"/><a:ext cx="9e300" cy="9e300"/></a:xfrm>'
+    wild = re.sub("<a:xfrm>.*</a:xfrm>", far, shown("one.png"))
+    keep(folders, "deck.pptx", deck([said("Words.") + wild], PAGE))
+    body = re.sub('c[xy]="[0-9]*"', lambda side: f'{side[0][:2]}="1e308"', in_word("one.png"))
+    keep(folders, "wild.docx", scanned_docx(body + para("Words."), PAGE))
+    async with connect() as client:
+        for name in ("deck.pptx", "wild.docx"):
+            assert "Words." in await say(client, "read_document", documents=name)

@@ -15,6 +15,7 @@ from glm_mcp.media.documents.zip_xml import attribute
 _SLIDE = 12_192_000, 6_858_000  # in the format's own units, 914,400 an inch, where the file does not say
 _A4 = 7_560_000 * 10_692_000
 _POINT = 12_700
+_FAR = 10**10
 _SMALL = 0.02  # of a page: an icon, a bullet, a logo
 _COVERED = (
     0.15  # of a page, from which on pictures are what it says, unless there is more to read beside them
@@ -69,7 +70,7 @@ class SlidePictures:
     def __init__(self, package: Package, slides: Sequence[str]) -> None:
         self._package = package
         size = child(package.tree(package.main("ppt/presentation.xml")), "p:sldSz")
-        across, down = (0, 0) if size is None else (whole(attribute(size, n)) for n in ("cx", "cy"))
+        across, down = (0, 0) if size is None else (_units(attribute(size, n)) for n in ("cx", "cy"))
         self._size = (across, down) if across > 0 and down > 0 else _SLIDE
         self._places: dict[str, dict[str, ET.Element]] = {}  # of the places to fill, by layout and number
         seen = Counter[tuple[int, int]]()
@@ -161,9 +162,14 @@ def _inner(group: ET.Element, frame: Box) -> Box:
 
 
 def _box(form: ET.Element, place: str, size: str) -> Box:
-    x, y = (whole(value(form, place, name=name)) for name in ("x", "y"))
-    width, height = (whole(value(form, size, name=name)) for name in ("cx", "cy"))
+    x, y = (_units(value(form, place, name=name)) for name in ("x", "y"))
+    width, height = (_units(value(form, size, name=name)) for name in ("cx", "cy"))
     return x, y, max(width, 0), max(height, 0)
+
+
+def _units(text: str | None) -> int:
+    """A length that can be reckoned with, whatever the file claims."""
+    return max(-_FAR, min(whole(text), _FAR))
 
 
 def _picture(package: Package, part: str, fill: ET.Element | None, share: float) -> Shown | None:
@@ -227,7 +233,7 @@ def _in_text(package: Package, part: str, node: ET.Element) -> Iterator[Shown]:
 
 
 def _share(across: str | None, down: str | None) -> float:
-    return min(max(whole(across), 0) * max(whole(down), 0) / _A4, 1.0)
+    return min(max(_units(across), 0) * max(_units(down), 0) / _A4, 1.0)
 
 
 def _styled(style: str) -> float:
