@@ -8,7 +8,7 @@ import shutil
 
 import pytest
 from support.connect import Connect
-from support.made_documents import para
+from support.made_documents import para, zipped
 from support.made_shown import deck, filled, frame, in_word, open_deck, open_text, said, scanned_docx, shown
 from support.paths import SAMPLES
 from support.toolkit import call, chats, fail, glm, kinds, last, png, say, words
@@ -280,6 +280,24 @@ async def test_scans_and_pictures_are_told_apart(connect: Connect, folders: Fold
         "1 scanned page transcribed by the model; pictures of slide 1 transcribed by the model" in text
         or ("1 scanned page transcribed by the model · pictures of slide 1 transcribed by the model" in text)
     )
+
+
+async def test_a_deck_in_an_archive_says_that_it_is_to_be_sent_by_itself(
+    connect: Connect, folders: Folders
+) -> None:
+    keep(folders, "talk.zip", zipped({"deck.pptx": deck([said("Sales") + shown("one.png")], PAGE)}))
+    async with connect() as client:
+        text = await say(client, "read_document", documents="talk.zip")
+    assert "Sales\n\n[picture]\n\n(pictures that say more: send the file by itself)" in text
+
+
+async def test_the_marks_of_pictures_say_nothing_of_a_language(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    keep(folders, "deck.pptx", deck([shown("one.png")], PAGE))
+    async with connect(GLM_LANG="zh") as client:
+        await say(client, "read_document", documents="deck.pptx")
+    assert words(last(sim)) == PICTURES["zh"]
 
 
 async def test_sizes_beyond_all_measure_cost_nothing(

@@ -18,6 +18,8 @@ from glm_mcp.tools.pages.shown import Shown, drawn, text_beside
 from glm_mcp.tools.tasks import BESIDE, PICTURES, TRANSCRIBE, language
 from glm_mcp.tools.words.chinese import Lang
 
+_MARK = "[picture]"  # in the place of one without a description
+
 
 async def transcribed(
     deps: Deps,
@@ -34,7 +36,7 @@ async def transcribed(
     pages = [p for p in document.pages if whole or (mode == "auto" and p.is_to_be_seen)]
     if not pages:
         return {}, []
-    lang = language(beginning(document.pages), deps.settings)
+    lang = language(beginning(document.pages).replace(_MARK, ""), deps.settings)
     try:
         shown = await drawn(deps, source, pages, notes, model=args.model, password=password, whole=whole)
         asked = [(p, pictures) for p in pages for pictures in shown[p.number].questions]
@@ -60,7 +62,7 @@ async def transcribed(
 
 def _own(page: Page) -> str:
     """The page's own words, where they stay beside those of the model; marks of pictures alone are none."""
-    if page.is_picture or not any(map(str.isalnum, page.text.replace("[picture]", ""))):
+    if page.is_picture or not any(map(str.isalnum, page.text.replace(_MARK, ""))):
         return ""
     return page.text
 
