@@ -125,8 +125,9 @@ class Clip:
 @dataclass(frozen=True, slots=True)
 class Page:
     """A page, sheet, slide or chapter. `text` is Markdown. `as_image` says why a picture of it must go along:
-    "scanned", "garbled", "thin" (text is not the page), "figure", "formula" (text and picture) or "layer" (text
-    that lies over a picture of the page); empty for text alone.
+    "scanned", "garbled", "thin" (text is not the page), "figure", "formula" (text and picture), "layer" (text that lies
+    over a picture of the page); of an office file "pictures" (those in it say more than its words, which stay) and
+    "illustrated" (large pictures beside much text); empty for text alone.
     """
 
     number: int
@@ -138,6 +139,11 @@ class Page:
     def is_picture(self) -> bool:
         """Whether the text is not the page."""
         return self.as_image in {"scanned", "garbled", "thin"}
+
+    @property
+    def is_to_be_seen(self) -> bool:
+        """Whether the text leaves out what the page says."""
+        return self.is_picture or self.as_image == "pictures"
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,10 +19,10 @@ from glm_mcp.tools.arguments import ASKED, AnswerArgs, Arg
 from glm_mcp.tools.ask import Question, ask, result, thinking
 from glm_mcp.tools.base import Deps, Tool, ToolResult
 from glm_mcp.tools.context_window import unseen
+from glm_mcp.tools.pages.shown import drawn
 from glm_mcp.tools.sources import (
     Opened,
     as_text,
-    drawn,
     fetch,
     is_web_address,
     leaving,
@@ -96,7 +96,7 @@ async def run(deps: Deps, args: ChatArgs) -> ToolResult:
             "chat: prompt is empty",
             "Give the question in prompt; it may be empty only where history ends with a question or function results.",
         )
-    parts, notes = await _all_attached(deps, args.files)
+    parts, notes = await _all_attached(deps, args)
     messages = [Message("system", args.system)] if args.system else []
     messages += history
     if args.prompt.strip() or parts:
@@ -166,14 +166,14 @@ def _web_pages(deps: Deps, raw: Any) -> str:
     return f"\n\n{deps.said('Sources:')}\n" + "\n".join(lines) if lines else ""
 
 
-async def _all_attached(deps: Deps, files: tuple[str, ...]) -> tuple[list[Part], list[str]]:
+async def _all_attached(deps: Deps, args: ChatArgs) -> tuple[list[Part], list[str]]:
     """The files as parts of the user's turn, and what a careful reader must know of them."""
     parts: list[Part] = []
     notes: list[str] = []
-    async with opened(deps, files, "any") as held:
+    async with opened(deps, args.files, "any") as held:
         for source in held.sources:
             with held.leaving_out(source):
-                more, said = await _attached(deps, source, held)
+                more, said = await _attached(deps, args, source, held)
                 parts += more
                 notes += said
         if held.left_out and not parts:
@@ -181,7 +181,7 @@ async def _all_attached(deps: Deps, files: tuple[str, ...]) -> tuple[list[Part],
     return parts, notes + held.missed()
 
 
-async def _attached(deps: Deps, source: Source, held: Opened) -> tuple[list[Part], list[str]]:
+async def _attached(deps: Deps, args: ChatArgs, source: Source, held: Opened) -> tuple[list[Part], list[str]]:
     """One of a call's files as parts of the user's turn, and what a careful reader must know."""
     of = len(held.sources)
     if source.kind.family in {"video", "audio"}:
@@ -194,7 +194,7 @@ async def _attached(deps: Deps, source: Source, held: Opened) -> tuple[list[Part
             return [Image(source.name, url=source.url)], origin(source)
         source = await fetch(deps, source, "any")
         if source.kind.family in {"video", "audio"}:
-            return await _attached(deps, source, held)
+            return await _attached(deps, args, source, held)
     deps.progress.say(f"preparing {source.name}")
     card = deps.glm.models("vision")[0]
     if source.kind.family == "image":
@@ -206,11 +206,11 @@ async def _attached(deps: Deps, source: Source, held: Opened) -> tuple[list[Part
             labelled += ([Text(f"[{label}]")] if label else []) + [picture.part]
         return labelled, [*(n for p in pictures for n in p.notes), *origin(source)]
     document = held.counted(await read_document(source))
-    pages = [p for p in document.pages if p.is_picture]
+    pages = [p for p in document.pages if p.is_to_be_seen]
     attached: list[Part] = [await as_text(document)]
     notes = [*document.notes]
-    for pictures in (await drawn(deps, source, pages, notes)).values():
-        for picture in pictures:
+    for page in (await drawn(deps, source, pages, notes, model=args.model)).values():
+        for picture in page.pictures:
             attached += [Text(f"[{picture.label}]"), picture.part]
     rest = unseen([p for p in document.pages if p not in pages])
     return attached, [*notes, *rest, *origin(source)]

@@ -84,18 +84,57 @@ def joined(document: Document, written: dict[int, str], said: Callable[[str], st
     return "\n\n".join(f"[{said(p.label)}]\n{body}" for p, body in marked)
 
 
+def units_of(label: str, text: str, questions: Sequence[tuple[Picture, ...]]) -> list[Unit]:
+    """One page; the pictures of a document that is one page may be too many for one call."""
+    first, *more = questions or [()]
+    return [Unit(label, text, first), *(Unit(f"{label}, more pictures", "", some) for some in more)]
+
+
 def labels(pages: Sequence[Page]) -> str:
-    return ", ".join([p.label for p in pages[:5]] + ["…"] * (len(pages) > 5))
+    return ", ".join([_name(p) for p in pages[:5]] + ["…"] * (len(pages) > 5))
+
+
+def _name(page: Page) -> str:
+    return "the text" if page.label == "text" else page.label
+
+
+def by_model(pages: Sequence[Page], *, whole: bool) -> list[str]:
+    """What to note of pages that a model has transcribed, one for each answer; `whole`: as it was asked to."""
+    within = list(dict.fromkeys(page for page in pages if page.as_image == "pictures" and not whole))
+    count = sum(page not in within for page in pages)
+    sort = "page" if whole else "scanned page"
+    notes = [f"{count} {sort}{'s' * (count > 1)} transcribed by the model"] * bool(count)
+    notes += [f"pictures of {labels(within)} transcribed by the model"] * bool(within)
+    return notes
+
+
+def sent(pages: Sequence[Page], total: int) -> list[str]:
+    """What to note of pages that went to a model as pictures, or with those in them, of so many."""
+    within = [page for page in pages if page.as_image in {"pictures", "illustrated"}]
+    count = len(pages) - len(within)
+    notes = [f"{count} of {total} pages went as pictures"] * bool(count)
+    notes += [f"the pictures of {labels(within)} went along"] * bool(within)
+    return notes
 
 
 def unseen(pages: Sequence[Page]) -> list[str]:
     """What to note of pages that are given as their text alone, as far as they have any."""
     shown = [page for page in pages if page.as_image == "figure"]
     other = [page for page in pages if page.is_picture and page.text.strip()]
+    within = [page for page in pages if page.as_image == "pictures"]
+    large = [page for page in pages if page.as_image == "illustrated"]
     notes = list[str]()
     if shown:
         notes.append(
             f"pictures on {labels(shown)} are not in the text: read_document with a prompt or mode=vision sees them"
+        )
+    if within:
+        notes.append(
+            f"the pictures of {labels(within)} say more than its words, and were not read: leave mode out"
+        )
+    if large:
+        notes.append(
+            f"large pictures of {labels(large)} are not in the text: read_document with a prompt sees them"
         )
     if other:
         notes.append(f"the text of {labels(other)} is not what the page shows: leave mode out")

@@ -3,35 +3,37 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated
 
-from glm_mcp.errors import GLMError, InvalidRequest, NotFound, UnsupportedMedia
+from glm_mcp.errors import InvalidRequest, NotFound, UnsupportedMedia
 from glm_mcp.glm.calls import Answer
 from glm_mcp.glm.messages import File, Message, Text
 from glm_mcp.glm.threads import in_thread, in_thread_if
 from glm_mcp.media.documents.read import read_document
 from glm_mcp.media.kept.outputs import is_kept, kept_id
-from glm_mcp.media.types import SHORT, Document, Page, Picture, Source
+from glm_mcp.media.types import SHORT, Document, Page, Source
 from glm_mcp.text import plain
 from glm_mcp.tools.arguments import ASKED, AnswerArgs, Arg
 from glm_mcp.tools.ask import Question, ask, result
 from glm_mcp.tools.base import Deps, Tool, ToolResult, noted
-from glm_mcp.tools.context_window import Unit, asked_of, beginning, joined, labels, unseen
-from glm_mcp.tools.map_reduce import combined, each, together
-from glm_mcp.tools.sources import (
-    Opened,
-    drawn,
-    fetched_all,
-    is_web_address,
-    leaving,
-    opened,
-    origin,
-    text_beside,
+from glm_mcp.tools.context_window import (
+    Unit,
+    asked_of,
+    beginning,
+    by_model,
+    joined,
+    labels,
+    sent,
+    units_of,
+    unseen,
 )
+from glm_mcp.tools.map_reduce import combined, together
+from glm_mcp.tools.pages.shown import drawn, text_beside
+from glm_mcp.tools.pages.transcribed import transcribed
+from glm_mcp.tools.sources import Opened, fetched_all, is_web_address, leaving, opened, origin
 from glm_mcp.tools.structured import unfenced
-from glm_mcp.tools.tasks import BESIDE, DOCUMENT, LAYOUT, TRANSCRIBE, UNSEEN, instruction, language
+from glm_mcp.tools.tasks import DOCUMENT, LAYOUT, UNSEEN, instruction, language
 from glm_mcp.tools.words.chinese import Lang
 
 
@@ -173,10 +175,12 @@ async def _native(deps: Deps, args: ReadArgs) -> ToolResult:
 async def _markdown(deps: Deps, args: ReadArgs, documents: Read, notes: list[str]) -> ToolResult:
     """The documents as Markdown. Pages without usable text are transcribed by the model, and it says so."""
     parts: list[tuple[str, Document, dict[int, str]]] = []
-    answers: list[Answer] = []
+    read: list[tuple[Page, Answer]] = []
     for source, document in documents:
-        written, more = await _transcribed(deps, args, source, document, notes)
-        answers += more
+        written, more = await transcribed(
+            deps, args, source, document, notes, mode=args.mode, password=args.password
+        )
+        read += more
         title = f"# {document.name}\n\n" if len(documents) > 1 else ""
         parts.append((title, document, written))
         notes += _of_document(source, document)
@@ -191,10 +195,9 @@ async def _markdown(deps: Deps, args: ReadArgs, documents: Read, notes: list[str
     ident = await in_thread(deps.outputs.keep, text, ".md") if at else None
     if args.json:
         notes.append("json was not used: it goes with a prompt, a task or an output_format")
-    if answers:
-        total = together(answers)
-        count, sort = len(answers), "page" if args.mode == "vision" else "scanned page"
-        total.notes.insert(0, f"{count} {sort}{'s' * (count > 1)} transcribed by the model")
+    if read:
+        total = together([answer for _, answer in read])
+        total.notes[:0] = by_model([page for page, _ in read], whole=args.mode == "vision")
         finished = result(deps, replace(args, thinking="false"), total, notes)
     else:
         line = noted(deps, ["read on this machine, no model asked", *notes])
@@ -215,36 +218,6 @@ def _of_document(source: Source, document: Document) -> list[str]:
     return notes
 
 
-async def _transcribed(
-    deps: Deps, args: ReadArgs, source: Source, document: Document, notes: list[str]
-) -> tuple[dict[int, str], list[Answer]]:
-    """The text of the pages that a model has to read, by number, and its answers."""
-    pages = [p for p in document.pages if args.mode == "vision" or (args.mode == "auto" and p.is_picture)]
-    if not pages:
-        return {}, []
-    lang = language(beginning(document.pages), deps.settings)
-    try:
-        pictures = await drawn(deps, source, pages, notes, model=args.model, password=args.password)
-        turns = [_to_transcribe(page, pictures[page.number], lang) for page in pages]
-        questions = [Question((turn,), "vision", task="ocr") for turn in turns]
-        answers = await each(deps, replace(args, json=None), questions)
-    except GLMError as error:
-        # The pages that have text are worth having; without any there is nothing but the error.
-        if not any(p.text.strip() for p in document.pages if p not in pages):
-            raise
-        notes.append(f"{labels(pages)} not transcribed: {error.kind}: {error.message}. {error.hint}")
-        said = deps.said(f"(scanned, not transcribed: {error.kind})")
-        kept = {p.number: p.text if p.as_image != "garbled" else "" for p in pages}
-        return {number: f"{text}\n\n{said}".strip() for number, text in kept.items()}, []
-    return {page.number: answer.text for page, answer in zip(pages, answers, strict=True)}, answers
-
-
-def _to_transcribe(page: Page, pictures: Sequence[Picture], lang: Lang) -> Message:
-    beside = text_beside(page, pictures)
-    said = [Text(BESIDE[lang].format(text=beside))] if beside else []
-    return Message("user", (*(p.part for p in pictures), *said, Text(TRANSCRIBE[lang])))
-
-
 async def _answer(deps: Deps, args: ReadArgs, documents: Read, notes: list[str]) -> ToolResult:
     """An answer from the documents: one call when they fit the model's window, else in parts."""
     sample = args.prompt.strip()
@@ -254,8 +227,6 @@ async def _answer(deps: Deps, args: ReadArgs, documents: Read, notes: list[str])
     units = await _units(deps, args, documents, lang, notes)
     words = _wish(args, lang)
     vision = any(u.pictures for u in units)
-    if vision:
-        notes.append(f"{sum(bool(u.pictures) for u in units)} of {len(units)} pages went as pictures")
     role = "vision" if vision else "chat"
     card = deps.glm.models(role, args.model)[0]
     questions = await in_thread(asked_of, units, card, words, role, lang, args.max_tokens)
@@ -270,21 +241,26 @@ async def _answer(deps: Deps, args: ReadArgs, documents: Read, notes: list[str])
 async def _units(deps: Deps, args: ReadArgs, documents: Read, lang: Lang, notes: list[str]) -> list[Unit]:
     """The pages as they go to the model. Raises NotFound without any, UnsupportedMedia when none has text to send."""
     units: list[Unit] = []
-    missing: list[Page] = []
-    alone: list[Page] = []
+    missing, alone, gone = list[Page](), list[Page](), list[Page]()
     for source, document in documents:
         shown = [p for p in document.pages if args.mode == "vision" or (args.mode == "auto" and p.as_image)]
-        pictures = await drawn(deps, source, shown, notes, model=args.model, password=args.password)
+        whole = args.mode == "vision"
+        seen = await drawn(deps, source, shown, notes, model=args.model, password=args.password, whole=whole)
         for page in document.pages:
-            own = tuple(pictures.get(page.number, ()))
-            instead = own and (page.is_picture or args.mode == "vision")
+            own = seen.get(page.number)
+            instead = own is not None and (page.is_picture or whole)
             text = text_beside(page, own) if instead else page.text
-            if not own and page.as_image and not text.strip():
+            if own is None and page.as_image and not text.strip():
                 text = UNSEEN[lang]
                 missing.append(page)
-            alone += [page] * (not own)
+            alone += [page] * (own is None)
+            gone += [page] * bool(own and own.pictures)
             label = f"{document.name}, {page.label}" if document.total > 1 else document.name
-            units.append(Unit(label, text, own))
+            units += (
+                units_of(label, f"{text}\n\n{own.says}".strip(), own.questions)
+                if own
+                else [Unit(label, text, ())]
+            )
         notes += _of_document(source, document)
     if not units:
         raise NotFound("the documents hold no pages", "Check that the files are whole.")
@@ -294,6 +270,7 @@ async def _units(deps: Deps, args: ReadArgs, documents: Read, lang: Lang, notes:
         )
     if missing:
         notes.append(f"no text on {labels(missing)}: scanned; mode=auto sends such pages as pictures")
+    notes[:0] = sent(gone, sum(len(d.pages) for _, d in documents))
     notes += unseen(alone)
     return units
 

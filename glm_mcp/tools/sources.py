@@ -17,9 +17,8 @@ from glm_mcp.glm.messages import File, Image, Part, Text, Video
 from glm_mcp.glm.threads import in_thread, in_thread_if
 from glm_mcp.media.charset import decode
 from glm_mcp.media.documents.pages import to_markdown
-from glm_mcp.media.documents.read import read_document, render_pages
+from glm_mcp.media.documents.read import read_document
 from glm_mcp.media.formats import Want, check_fits, largest
-from glm_mcp.media.glyphs import missing_note
 from glm_mcp.media.images.prepare import prepare_image
 from glm_mcp.media.kept.uploads import LARGEST, MIB
 from glm_mcp.media.sources.download import fetched
@@ -27,7 +26,7 @@ from glm_mcp.media.sources.paths import check_number
 from glm_mcp.media.sources.resolve import resolve_source
 from glm_mcp.media.sources.room import Room
 from glm_mcp.media.sources.urls import parse_public_url
-from glm_mcp.media.types import LEAVABLE, SHORT, Document, Page, Picture, Source
+from glm_mcp.media.types import LEAVABLE, SHORT, Document, Picture, Source
 from glm_mcp.secret_paths import holds_secret, secret_in
 from glm_mcp.text import one_line
 from glm_mcp.tools.base import Deps
@@ -197,38 +196,6 @@ def pictured(deps: Deps, pictures: list[Picture]) -> list[Picture]:
     """The pictures, which the call holds until its end. Raises as `Room.draw`."""
     deps.room.draw(sum(len(picture.part.data or b"") for picture in pictures))
     return pictures
-
-
-async def drawn(
-    deps: Deps,
-    source: Source,
-    pages: Sequence[Page],
-    notes: list[str],
-    *,
-    model: str | None = None,
-    password: str | None = None,
-) -> dict[int, list[Picture]]:
-    """The pictures of each page, by its number; a very long page has several. `model`: named in the call, which is to see
-    them. Notes letters that they lack.
-
-    Raises as `render_pages` and `Room.draw`.
-    """
-    if not pages:
-        return {}
-    deps.progress.say(f"rendering {len(pages)} page{'s' * (len(pages) > 1)} of {source.name}")
-    pictures: dict[int, list[Picture]] = {page.number: [] for page in pages}
-    card = deps.glm.models("vision", model)[0]
-    made = await render_pages(source, list(pictures), card, password=password)
-    for picture in pictured(deps, made):
-        pictures[picture.page].append(picture)
-    lacks = missing_note({letter for picture in made for letter in picture.lacks})
-    notes += [lacks] * bool(lacks)
-    return pictures
-
-
-def text_beside(page: Page, pictures: Sequence[Picture]) -> str:
-    """What its pictures do not show of the page; "" where they show all."""
-    return page.text if page.as_image != "garbled" and any(picture.lacks for picture in pictures) else ""
 
 
 async def as_text(document: Document) -> Text:

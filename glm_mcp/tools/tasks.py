@@ -124,6 +124,10 @@ TRANSCRIBE: dict[Lang, str] = {
     "en": f"Transcribe this page to Markdown, word for word, in its own language: headings, lists, tables (HTML when cells are merged), formulas as LaTeX. Nothing else. {UNREADABLE['en']}",
     "zh": f"把这一页逐字转写为 Markdown，保留原文语言：标题、列表、表格（有合并单元格用 HTML）、公式用 LaTeX。不要添加其他内容。{UNREADABLE['zh']}",
 }
+PICTURES: dict[Lang, str] = {
+    "en": f"These pictures stand in a document, in this order. Transcribe to Markdown what they say, word for word, in their own language: headings, lists, tables (HTML when cells are merged), formulas as LaTeX. Give a chart as its title and values, a diagram as its parts and what leads where, a photo as one line. Nothing else. {UNREADABLE['en']}",
+    "zh": f"这些图片按此顺序出现在一份文档里。把图中的文字逐字转写为 Markdown，保留原文语言：标题、列表、表格（有合并单元格用 HTML）、公式用 LaTeX。图表写出标题和数值，示意图写出各部分及其指向，照片用一行说明。不要添加其他内容。{UNREADABLE['zh']}",
+}
 BESIDE: dict[Lang, str] = {
     "en": "The picture lacks letters whose font is missing. The file itself says:\n\n{text}",
     "zh": "图片缺少部分文字，因为没有相应字体。文件自身的文字如下：\n\n{text}",

@@ -71,6 +71,7 @@ UNSAID = {
 LABELS = (
     "quotes",
     "the name before it",
+    "the text",
     "the word Bearer",
     "blanks inside it",
     "added",

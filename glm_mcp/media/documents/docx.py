@@ -5,15 +5,17 @@ No library between: they lose text boxes, numbers, charts and whole parts, or gi
 
 from __future__ import annotations
 
+import math
 import re
 import zipfile
 from typing import Any, BinaryIO
 from xml.etree import ElementTree as ET
 
 from glm_mcp.errors import UnsupportedMedia
-from glm_mcp.media.documents.about import of_package, with_about
+from glm_mcp.media.documents.about import Said, of_package, with_about
 from glm_mcp.media.documents.common.sources import of_word, source_lines
 from glm_mcp.media.documents.ooxml.package import Package, descendants, value
+from glm_mcp.media.documents.ooxml.shown import in_text, marked, why_shown
 from glm_mcp.media.documents.pages import LeftOut, one_text
 from glm_mcp.media.documents.word.blocks import Blocks, words_of
 from glm_mcp.media.documents.word.flat import flat_package
@@ -27,33 +29,45 @@ _FURNITURE = re.compile(r"word/(header|footer)\d*\.xml")
 
 def docx_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
     """Raises UnsupportedMedia, MediaTooLarge, InvalidRequest (pages), MissingExtra (HTML within it)."""
+    archive, said = word_archive(file, params)
+    return with_about(read_word(archive, "docx", params), said), []
+
+
+def word_archive(file: BinaryIO, params: dict[str, Any]) -> tuple[zipfile.ZipFile, Said]:
+    """The parts, and what the file says of itself beside them. Raises UnsupportedMedia, MediaTooLarge, InvalidRequest."""
     name = params["name"]
     file.seek(0)
     if file.read(2) == b"PK":
-        return read_word(open_zip(file, name), "docx", params), []
+        return open_zip(file, name), []
     file.seek(0)
-    archive, said = flat_package(file.read(), name, params.get("encoding"))
-    return with_about(read_word(archive, "docx", params), said), []
+    return flat_package(file.read(), name, params.get("encoding"))
 
 
 def read_word(archive: zipfile.ZipFile, kind: str, params: dict[str, Any]) -> dict[str, Any]:
     name, left_out = params["name"], LeftOut()
     package = Package(archive, name, left_out, params.get("depth", 0))
-    main = package.main("word/document.xml", *_named_otherwise(package))
-    tree = package.tree(main)
-    bodies = list(descendants(tree, "w:body")) if tree is not None else []
+    main, bodies = main_text(package)
     if not bodies:
         what = "is damaged: its main text cannot be read" if main else "holds no text document"
         raise UnsupportedMedia(f"{name} {what}", "Save it again as DOCX, or as PDF.")
     story = _story(package, main)
     blocks = [block for body in bodies for block in Blocks(story, main).texts(body)]
+    shown = [picture for body in bodies for picture in in_text(package, main, body, "the text")]
+    why = why_shown("\n".join(blocks), shown, math.inf)
     blocks += _footnotes(story)
     blocks += _furniture(story, main)
     blocks += [story.remark(number) for number in story.comments if number not in story.remarked]
     blocks += source_lines(of_word(package, main), "\n\n".join(blocks))
     said = of_package(package)
     whole = one_text(kind, "\n\n".join(blocks), params.get("pages"), name, left_out.notes())
-    return with_about(whole, said)
+    return with_about(marked(whole, why if kind == "docx" else ""), said)
+
+
+def main_text(package: Package) -> tuple[str, list[ET.Element]]:
+    """The part that holds the text, and its bodies: none where it cannot be read."""
+    main = package.main("word/document.xml", *_named_otherwise(package))
+    tree = package.tree(main)
+    return main, list(descendants(tree, "w:body")) if tree is not None else []
 
 
 def _named_otherwise(package: Package) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import posixpath
 import zipfile
 from collections.abc import Iterator
@@ -19,7 +20,9 @@ from glm_mcp.media.documents.odf.container import open_container
 from glm_mcp.media.documents.odf.furniture import printed
 from glm_mcp.media.documents.odf.inline import DRAWN, SILENT, Inline, described, picture
 from glm_mcp.media.documents.odf.numbering import Numbering
-from glm_mcp.media.documents.ooxml.package import whole
+from glm_mcp.media.documents.odf.shown import FramePictures
+from glm_mcp.media.documents.ooxml.package import Package, whole
+from glm_mcp.media.documents.ooxml.shown import marked, why_shown
 from glm_mcp.media.documents.pages import LeftOut, choose, one_text, result
 from glm_mcp.media.documents.zip_xml import attribute, local, parse
 
@@ -32,7 +35,7 @@ def open_document_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str,
     name, kind, spec = params["name"], params["kind"], params.get("pages")
     archive = open_container(file, name)
     tree = parse(archive, "content.xml", name)
-    body = None if tree is None else next((e for e in tree.iter() if local(e) == "body"), None)
+    body = body_of(tree)
     if tree is None or body is None:
         raise UnsupportedMedia(f"{name} is damaged: it has no contents", "Save it again, or as PDF.")
     styles = styles_of(archive, name)
@@ -40,22 +43,36 @@ def open_document_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str,
     writer = Writer(archive, name, Inline(archive, name, trees), Numbering(trees))
     if any(local(e) == "deletion" and "".join(e.itertext()).strip() for e in body.iter()):
         writer.left_out.add("words whose deletion is tracked", "the text")
-    slides = [e for e in body.iter() if local(e) == "page"]
+    slides = slides_of(body)
+    pictures = FramePictures(Package(archive, name, writer.left_out), slides, styles)
     said = of_open_document(archive, name)
     if not slides:
-        blocks = [*writer.blocks(body), *printed(styles, writer.inline)]
+        blocks = list(writer.blocks(body))
+        why = why_shown("\n".join(blocks), pictures.on(body, "the text"), math.inf)
+        blocks += printed(styles, writer.inline)
         blocks += source_lines(of_marks(body), "\n\n".join(blocks))
         whole = one_text(kind, "\n\n".join(blocks), spec, name, writer.left_out.notes())
-        return with_about(whole, said), []
+        return with_about(marked(whole, why), said), []
     chosen = choose(spec, len(slides), name, unit="slide")
     furniture = _SlideFurniture(writer, tree, styles)
     rows = []
     for number in chosen:
         slide = slides[number - 1]
-        blocks = [*writer.blocks(slide), *furniture.of(slide)]
+        blocks = list(writer.blocks(slide))
+        own = "\n".join(block for block in blocks if not block.startswith("Notes: "))
+        why = why_shown(own, pictures.on(slide, f"slide {number}"))
+        blocks += furniture.of(slide)
         blocks.append(slide_name(attribute(slide, "name"), "\n".join(blocks)))
-        rows.append((number, f"slide {number}", "\n\n".join(filter(None, blocks)), ""))
+        rows.append((number, f"slide {number}", "\n\n".join(filter(None, blocks)), why))
     return with_about(result(kind, rows, len(slides), writer.left_out.notes()), said), []
+
+
+def body_of(tree: ET.Element | None) -> ET.Element | None:
+    return None if tree is None else next((e for e in tree.iter() if local(e) == "body"), None)
+
+
+def slides_of(body: ET.Element) -> list[ET.Element]:
+    return [e for e in body.iter() if local(e) == "page"]
 
 
 def styles_of(archive: zipfile.ZipFile, name: str) -> ET.Element:

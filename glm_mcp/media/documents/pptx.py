@@ -4,7 +4,6 @@ notes, one page a slide, from their own XML: one odd shape costs itself alone.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -16,6 +15,7 @@ from glm_mcp.media.documents.about import of_package, with_about
 from glm_mcp.media.documents.common.slide_name import slide_name
 from glm_mcp.media.documents.markdown import table
 from glm_mcp.media.documents.ooxml.chart import chart_blocks, diagram_lines, hyperlink
+from glm_mcp.media.documents.ooxml.deck import is_empty, slides_of
 from glm_mcp.media.documents.ooxml.embedded import embedded, embedded_formula, embedded_text
 from glm_mcp.media.documents.ooxml.formula import linear
 from glm_mcp.media.documents.ooxml.package import (
@@ -29,21 +29,21 @@ from glm_mcp.media.documents.ooxml.package import (
     whole,
 )
 from glm_mcp.media.documents.ooxml.pictures import picture_words
+from glm_mcp.media.documents.ooxml.shown import SlidePictures, why_shown
 from glm_mcp.media.documents.pages import LeftOut, choose, one_text, result
 from glm_mcp.media.documents.slides.lines import shape_lines
 from glm_mcp.media.documents.word.runs import drawn_letters, standing
 from glm_mcp.media.documents.zip_xml import attribute, open_zip
 
 _TITLES = ("title", "ctrTitle")
-_SLIDE = re.compile(r"ppt/slides/slide(\d+)\.xml", re.IGNORECASE)
 
 
 def pptx_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
     """Raises UnsupportedMedia, MediaTooLarge, InvalidRequest (pages)."""
     name, left_out = params["name"], LeftOut()
     package = Package(open_zip(file, name), name, left_out, params.get("depth", 0))
-    slides = _slides(package)
-    if not slides and _is_empty(package):
+    slides = slides_of(package)
+    if not slides and is_empty(package):
         empty = one_text(
             "pptx", "(the presentation has no slides)", params.get("pages"), name, left_out.notes()
         )
@@ -54,33 +54,14 @@ def pptx_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], li
         )
     chosen = choose(params.get("pages"), len(slides), name, unit="slide")
     told: set[str] = set()  # of what slides share
-    rows = [_page(package, slides[n - 1], n, told) for n in chosen]
+    pictures = SlidePictures(package, slides)
+    rows = [_page(package, slides[n - 1], n, told, pictures) for n in chosen]
     return with_about(result("pptx", rows, len(slides), left_out.notes()), of_package(package)), []
 
 
-def _slides(package: Package) -> list[str]:
-    """The parts of the slides in the order of the show; in that of their names where no order can be read."""
-    main = package.main("ppt/presentation.xml")
-    tree = package.tree(main)
-    numbers = [] if tree is None else [relation(e) for e in descendants(tree, "p:sldId")]
-    ordered = [package.link(main, n).target for n in numbers]
-    if any(map(package.has, ordered)):
-        return ordered
-    named = [(int(match[1]), path) for path in package.parts() if (match := _SLIDE.fullmatch(path))]
-    return [path for _, path in sorted(named)]
-
-
-def _is_empty(package: Package) -> bool:
-    """Whether it is a presentation that names no slide, such as a new one or a template of layouts."""
-    tree = package.tree(package.main("ppt/presentation.xml"))
-    return (
-        tree is not None
-        and tag(tree) == "p:presentation"
-        and next(descendants(tree, "p:sldId"), None) is None
-    )
-
-
-def _page(package: Package, part: str, number: int, told: set[str]) -> tuple[int, str, str, str]:
+def _page(
+    package: Package, part: str, number: int, told: set[str], pictures: SlidePictures
+) -> tuple[int, str, str, str]:
     place = f"slide {number}"
     tree = package.tree(part)
     if tree is None:
@@ -91,13 +72,17 @@ def _page(package: Package, part: str, number: int, told: set[str]) -> tuple[int
     blocks = [] if shapes is None else list(slide.shapes(shapes))
     if slide.title:
         blocks.insert(0, f"# {slide.title}")
+    why = why_shown(
+        "\n".join(blocks), pictures.on(part, tree, place)
+    )  # notes are what is said, not what is shown
+    blocks += ["[picture]"] * bool(why and not any(blocks))  # some lie in shapes, or behind all
     blocks += slide.comments()
     blocks += slide.notes()
     if attribute(tree, "showMasterSp") not in ("0", "false"):
         blocks += slide.behind(told)
     blocks.append(slide_name(value(tree, "p:cSld", name="name") or "", "\n".join(blocks)))
     hidden = " (hidden)" if attribute(tree, "show") in ("0", "false") else ""
-    return number, f"{place}{hidden}", "\n\n".join(filter(None, blocks)), ""
+    return number, f"{place}{hidden}", "\n\n".join(filter(None, blocks)), why
 
 
 @dataclass(slots=True)

@@ -2,21 +2,23 @@
 
 read      Source → Document    by the reader of its kind: in the worker, light text in a thread
 render    Source → [Picture]   pages of a PDF as pictures
+embedded  Source → [Embedded]  the pictures that pages of an office file show
 pieces, to_markdown            what is done with a Document afterwards
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from glm_mcp.errors import InvalidRequest, UnsupportedMedia
 from glm_mcp.glm.messages import Image
 from glm_mcp.glm.threads import in_thread_if
+from glm_mcp.media.detect import detect
 from glm_mcp.media.documents.page.in_worker import SECONDS, memory_mb, pdf_job, read_pdf
 from glm_mcp.media.formats import Kind, check_fits
-from glm_mcp.media.types import SHORT, Document, Page, Picture, Source
+from glm_mcp.media.types import SHORT, Document, Fragment, Page, Picture, Source
 from glm_mcp.media.worker import run_here, run_job
 from glm_mcp.registry import Card
 from glm_mcp.secret_paths import holds_secret, secret_in
@@ -28,6 +30,8 @@ _RENDER = {
     "caj": "glm_mcp.media.documents.fixed.caj:render_job",
     "xps": "glm_mcp.media.documents.fixed.xps:render_job",
 }
+_EMBEDDED = ("pptx", "docx", "odp", "odt", "odg")  # kinds whose pictures can be taken out
+_PICTURES = "glm_mcp.media.documents.common.picture_job:pictures_job"
 _LIGHT = 1_000_000  # bytes of text that are read in a thread
 
 
@@ -75,8 +79,10 @@ async def render_pages(
     """
     job = _RENDER.get(_kind(source).name)
     if job is None:
+        sent = "Leave mode out: the pictures in it are then sent where they say more than its words. Or save it as PDF."
         raise UnsupportedMedia(
-            f"{source.name} has no pages that can be drawn", "Only PDF pages become pictures; save it as PDF."
+            f"{source.name} has no pages that can be drawn",
+            sent if holds_pictures(source) else "Only PDF pages become pictures; save it as PDF.",
         )
     params = {
         "name": source.name,
@@ -108,6 +114,53 @@ async def render_pages(
             )
         )
     return pictures
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """A picture in an office file: the page that shows it, which of that page's questions it goes with, and its bytes."""
+
+    page: int
+    question: int
+    source: Source
+
+
+def holds_pictures(source: Source) -> bool:
+    """Whether it is of a kind whose pictures `embedded_pictures` takes out."""
+    return source.kind.name in _EMBEDDED
+
+
+async def embedded_pictures(
+    source: Source, numbers: Sequence[int], together: int
+) -> tuple[list[Embedded], dict[int, int], list[str]]:
+    """The pictures that these pages show, not yet prepared, at most `together` in one question; by page the earlier page
+    that has shown some of its pictures; and what a careful reader must know.
+
+    Raises UnsupportedMedia, MediaTooLarge, InvalidRequest, TimedOut.
+    """
+    params = {
+        "name": source.name,
+        "kind": source.kind.name,
+        "numbers": list(dict.fromkeys(numbers)),
+        "together": together,
+    }
+    facts, blobs = await run_job(_PICTURES, source, params, timeout_s=SECONDS, memory_mb=memory_mb(source))
+    pictures = [
+        Embedded(
+            page,
+            question,
+            Source(
+                name=f"{name} of {source.name}",
+                kind=detect(data, name),
+                size=len(data),
+                fragment=Fragment(xywh=tuple(crop), percent=True) if crop else Fragment(),
+                data=data,
+                matched=True,  # the call can go on without it
+            ),
+        )
+        for (page, question, name, crop), data in zip(facts["rows"], blobs, strict=True)
+    ]
+    return pictures, dict(facts["again"]), facts["notes"]
 
 
 def _kind(source: Source) -> Kind:

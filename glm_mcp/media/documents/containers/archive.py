@@ -99,6 +99,13 @@ def _check_opens(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str, pas
         ) from None
 
 
+def _told(text: str, why: str) -> str:
+    """A page of a file, and how the rest of it is seen, which is not taken out of an archive."""
+    if why == "pictures":
+        return f"{text}\n\n(pictures that say more: send the file by itself)"
+    return text or ("(only a picture of it: send the file by itself)" if why else "(empty)")
+
+
 def _path(info: zipfile.ZipInfo) -> str:
     return one_line(info.filename).replace("\\", "/").lstrip("/")
 
@@ -146,10 +153,7 @@ class _Reader:
         for note in facts["notes"]:
             self.left_out.add("as notes in its files say", f"{path}: {note}")
         several = len(facts["pages"]) > 1
-        texts = (
-            (label, text or ("(only a picture of it: send the file by itself)" if why else "(empty)"))
-            for _, label, text, why in facts["pages"]
-        )
+        texts = ((label, _told(text, why)) for _, label, text, why in facts["pages"])
         return "\n\n".join(f"[{label}]\n\n{text}" if several else text for label, text in texts)
 
     def _unpack(self, info: zipfile.ZipInfo, path: str) -> bytes | None:

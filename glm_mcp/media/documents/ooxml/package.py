@@ -133,6 +133,11 @@ class Package:
     def has(self, path: str) -> bool:
         return path.lower() in self._parts
 
+    def identity(self, path: str) -> tuple[int, int]:
+        """Checksum and bytes of a part as the directory has them, the same for the same contents; (0, 0) for none."""
+        info = self._parts.get(path.lower())
+        return (0, 0) if info is None else (info.CRC, info.file_size)
+
     def read(self, path: str) -> bytes:
         """The bytes of a part, b"" when there is none or it cannot be unpacked. Raises MediaTooLarge."""
         info = self._parts.get(path.lower())

@@ -1,0 +1,246 @@
+"""Which pictures a slide or a Word text shows, how large, and whether they say more than its words."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple, TypeVar
+from xml.etree import ElementTree as ET
+
+from glm_mcp.media.documents.ooxml.package import Package, child, descendants, tag, value, whole
+from glm_mcp.media.documents.page.text_layer import letters_in
+from glm_mcp.media.documents.zip_xml import attribute
+
+_SLIDE = 12_192_000, 6_858_000  # in the format's own units, 914,400 an inch, where the file does not say
+_A4 = 7_560_000 * 10_692_000
+_POINT = 12_700
+_FAR = 10**10
+_SMALL = 0.02  # of a page: an icon, a bullet, a logo
+_COVERED = (
+    0.15  # of a page, from which on pictures are what it says, unless there is more to read beside them
+)
+_LETTERS = 250  # beside pictures that cover a whole page
+_AGAIN, _SHARE = 4, 0.25  # a picture on so many slides, and on this share of all, belongs to their design
+_PALE = 35_000  # thousandths of a percent: a watermark
+_UNKNOWN = 0.25  # of a slide, where a picture's place is not said
+_METAFILES = (".emf", ".wmf", ".emz", ".wmz", ".svm")  # which nothing here draws
+_MARK = re.compile(r"\[picture(?:: [^\]]*)?\]")
+_LENGTH = re.compile(r"(width|height):\s*([\d.]{1,12})\s*(pt|in|cm|mm|px)?")
+_UNITS = {"pt": _POINT, "in": 914_400, "cm": 360_000, "mm": 36_000, "px": 9_525}
+
+Key = TypeVar("Key")
+Box = tuple[float, float, float, float]  # left, top, width, height
+
+
+class Shown(NamedTuple):
+    """A picture: its part, what share of a page it takes, and the region that is seen of it, in percent of it."""
+
+    part: str
+    share: float
+    crop: Box | None = None
+
+
+def why_shown(text: str, shown: Sequence[Shown], most: float = 1.0) -> str:
+    """Why the pictures must go along: "pictures" (they say more than `text`), "illustrated" (it says enough, and they are
+    large), or "". `most`: pages that they can cover.
+    """
+    covered = min(most, sum(picture.share for picture in shown))
+    if covered < _COVERED:
+        return ""
+    return "pictures" if letters_in(_MARK.sub("", text)) < _LETTERS * covered else "illustrated"
+
+
+def belong_to_design(seen: Counter[Key], slides: int) -> set[Key]:
+    """Pictures, by how many of the slides show each, that are their design."""
+    often = max(_AGAIN, _SHARE * slides)
+    return {picture for picture, count in seen.items() if count >= often}
+
+
+def marked(facts: dict[str, Any], why: str) -> dict[str, Any]:
+    """The facts of a text without pages, all of which `why` is said of; of parts nobody knows which shows what."""
+    if len(facts["pages"]) == facts["total"] == 1:
+        facts["pages"] = [(number, label, text, why) for number, label, text, _ in facts["pages"]]
+    return facts
+
+
+class SlidePictures:
+    """Those of one presentation, without what is drawn on its slides by the master or by most of them."""
+
+    def __init__(self, package: Package, slides: Sequence[str]) -> None:
+        self._package = package
+        size = child(package.tree(package.main("ppt/presentation.xml")), "p:sldSz")
+        across, down = (0, 0) if size is None else (_units(attribute(size, n)) for n in ("cx", "cy"))
+        self._size = (across, down) if across > 0 and down > 0 else _SLIDE
+        self._places: dict[str, dict[str, ET.Element]] = {}  # of the places to fill, by layout and number
+        seen = Counter[tuple[int, int]]()
+        for slide in slides if len(slides) >= _AGAIN else ():
+            links = package.links(slide).values()
+            seen.update({package.identity(link.target) for link in links if link.kind == "image"})
+        self._design = belong_to_design(seen, len(slides))
+
+    def on(self, part: str, tree: ET.Element, place: str = "") -> list[Shown]:
+        """In the order in which they lie over each other, as of `kept`."""
+        background = child(tree, "p:cSld", "p:bg", "p:bgPr")
+        shapes = child(tree, "p:cSld", "p:spTree")
+        drawn = [] if background is None else [self._shown(part, background, 1.0)]
+        drawn += [] if shapes is None else self._within(part, shapes, (1.0, 1.0, 0.0, 0.0))
+        return kept(self._package, [shown for shown in drawn if shown], place)
+
+    def _within(self, part: str, shapes: ET.Element, frame: Box) -> Iterator[Shown | None]:
+        """`frame`: how places in a group become places on the slide, as factors and offsets."""
+        for shape in shapes:
+            name = tag(shape)
+            if name == "mc:AlternateContent":
+                yield from next(filter(any, (list(self._within(part, form, frame)) for form in shape)), [])
+            elif name in ("p:pic", "p:sp", "p:grpSp") and not _is_hidden(shape):
+                if name == "p:grpSp":
+                    yield from self._within(part, shape, _inner(shape, frame))
+                else:
+                    yield self._shown(part, shape, self._share(part, shape, frame))
+
+    def _share(self, part: str, shape: ET.Element, frame: Box) -> float:
+        """What of the slide the shape takes."""
+        form = child(shape, "p:spPr", "a:xfrm")
+        holder = next(descendants(shape, "p:ph"), None)
+        if form is None and holder is not None:
+            form = self._place_of(part, holder)
+        if form is None:
+            return _UNKNOWN
+        left, top, width, height = _box(form, "a:off", "a:ext")
+        across, down, right, lower = frame
+        size = self._size
+        start, above = left * across + right, top * down + lower
+        end, below = start + width * across, above + height * down
+        wide, high = min(end, size[0]) - max(start, 0), min(below, size[1]) - max(above, 0)
+        return max(wide, 0) * max(high, 0) / (size[0] * size[1])
+
+    def _place_of(self, part: str, holder: ET.Element) -> ET.Element | None:
+        """Where the layout puts what fills this place of it."""
+        path = next(iter(self._package.linked(part, "slideLayout")), "")
+        if path not in self._places:
+            layout = self._package.tree(path)
+            self._places[path] = {
+                attribute(own, "idx"): form
+                for shape in ([] if layout is None else descendants(layout, "p:sp", "p:pic"))
+                if (own := next(descendants(shape, "p:ph"), None)) is not None
+                and (form := child(shape, "p:spPr", "a:xfrm")) is not None
+            }
+        return self._places[path].get(attribute(holder, "idx"))
+
+    def _shown(self, part: str, shape: ET.Element, share: float) -> Shown | None:
+        fill = next(
+            (f for f in (*_fills(shape), *_fills(child(shape, "p:spPr"))) if child(f, "a:tile") is None), None
+        )
+        shown = _picture(self._package, part, fill, share)
+        return None if shown and self._package.identity(shown.part) in self._design else shown
+
+
+def _is_hidden(shape: ET.Element) -> bool:
+    properties = next((e for part in shape for e in part if tag(e) == "p:cNvPr"), None)
+    return properties is not None and attribute(properties, "hidden") in ("1", "true")
+
+
+def _fills(holder: ET.Element | None) -> list[ET.Element]:
+    return [] if holder is None else [e for e in holder if tag(e) in ("p:blipFill", "a:blipFill")]
+
+
+def _inner(group: ET.Element, frame: Box) -> Box:
+    form = child(group, "p:grpSpPr", "a:xfrm")
+    if form is None:
+        return frame
+    left, top, width, height = _box(form, "a:off", "a:ext")
+    inner_left, inner_top, inner_width, inner_height = _box(form, "a:chOff", "a:chExt")
+    across = width / inner_width if inner_width else 1.0
+    down = height / inner_height if inner_height else 1.0
+    return (
+        frame[0] * across,
+        frame[1] * down,
+        frame[2] + frame[0] * (left - inner_left * across),
+        frame[3] + frame[1] * (top - inner_top * down),
+    )
+
+
+def _box(form: ET.Element, place: str, size: str) -> Box:
+    x, y = (_units(value(form, place, name=name)) for name in ("x", "y"))
+    width, height = (_units(value(form, size, name=name)) for name in ("cx", "cy"))
+    return x, y, max(width, 0), max(height, 0)
+
+
+def _units(text: str | None) -> int:
+    """A length that can be reckoned with, whatever the file claims."""
+    return max(-_FAR, min(whole(text), _FAR))
+
+
+def _picture(package: Package, part: str, fill: ET.Element | None, share: float) -> Shown | None:
+    """None for what the file does not hold, and for a watermark."""
+    blip = child(fill, "a:blip")
+    if fill is None or blip is None:
+        return None
+    link = package.link(part, attribute(blip, "embed"))
+    opaque = whole(value(blip, "a:alphaModFix", name="amt"), 100_000)
+    if link.external or not package.has(link.target) or opaque < _PALE:
+        return None
+    sides = child(fill, "a:srcRect")
+    cut = [0 if sides is None else max(0, whole(attribute(sides, n))) / 1000 for n in "ltrb"]
+    crop = cut[0], cut[1], 100 - cut[0] - cut[2], 100 - cut[1] - cut[3]
+    return Shown(link.target, share, crop if sum(cut) > 1 and min(crop[2:]) > 1 else None)
+
+
+def in_text(package: Package, part: str, tree: ET.Element, place: str = "") -> list[Shown]:
+    """Those of a Word text in its order, as of `kept`; their shares are of a page of A4."""
+    return kept(package, list(_in_text(package, part, tree)), place)
+
+
+def kept(package: Package, pictures: Sequence[Shown], place: str) -> list[Shown]:
+    """Each once, without small ones and those that cannot be shown to a model, which is noted under `place` where they are
+    large.
+    """
+    found, lost = dict[tuple[str, Box | None], Shown](), 0.0
+    for picture in pictures:
+        if picture.part.lower().endswith(_METAFILES):
+            lost += picture.share
+        elif picture.share >= _SMALL:
+            found.setdefault((picture.part, picture.crop), picture)
+    if place and lost >= _COVERED:
+        package.left_out.add(
+            "pictures in formats of Windows (EMF, WMF), which the file saved as PDF would show", place
+        )
+    return list(found.values())
+
+
+def _in_text(package: Package, part: str, node: ET.Element) -> Iterator[Shown]:
+    for e in node:
+        match tag(e):
+            case "mc:AlternateContent":
+                yield from next(filter(None, (list(_in_text(package, part, form)) for form in e)), [])
+            case "wp:inline" | "wp:anchor":
+                pictures = list(descendants(e, "pic:blipFill"))
+                whole_share = _share(value(e, "wp:extent", name="cx"), value(e, "wp:extent", name="cy"))
+                for fill in pictures:
+                    if shown := _picture(package, part, fill, whole_share / len(pictures)):
+                        yield shown
+            case "v:shape" | "v:rect" | "v:group":
+                images = list(descendants(e, "v:imagedata"))
+                for link in (package.link(part, attribute(image, "id")) for image in images):
+                    if not link.external and package.has(link.target):
+                        yield Shown(link.target, _styled(attribute(e, "style")) / len(images))
+            # What is deleted, and the pictures of objects whose own text is read.
+            case "w:del" | "w:moveFrom" | "w:object":
+                pass
+            case _:
+                yield from _in_text(package, part, e)
+
+
+def _share(across: str | None, down: str | None) -> float:
+    return min(max(_units(across), 0) * max(_units(down), 0) / _A4, 1.0)
+
+
+def _styled(style: str) -> float:
+    sizes = {}
+    for name, number, unit in _LENGTH.findall(style):
+        try:
+            sizes[name] = float(number) * _UNITS[unit or "px"]
+        except ValueError:
+            continue
+    return min(sizes.get("width", 0.0) * sizes.get("height", 0.0) / _A4, 1.0)

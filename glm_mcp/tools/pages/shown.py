@@ -1,0 +1,127 @@
+"""What a model is shown of pages: a page as it is drawn, or the pictures in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+
+import anyio
+
+from glm_mcp.errors import GLMError
+from glm_mcp.media.documents.read import Embedded, embedded_pictures, holds_pictures, render_pages
+from glm_mcp.media.glyphs import missing_note
+from glm_mcp.media.images.prepare import prepare_image
+from glm_mcp.media.types import Page, Picture, Source
+from glm_mcp.registry import Card
+from glm_mcp.tools.base import Deps
+from glm_mcp.tools.context_window import labels
+from glm_mcp.tools.sources import Opened, pictured
+
+PICTURE_BYTES = 1_000_000  # of one within a document; a page of a PDF has a quarter of it
+PICTURE_PARTS = 4  # that a tall one is cut into
+NOTES = 3  # on how single pictures were prepared
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The pictures of one page, those of a question together; and `says`, which stands in the place of others."""
+
+    questions: tuple[tuple[Picture, ...], ...]
+    says: str = ""
+
+    @property
+    def pictures(self) -> tuple[Picture, ...]:
+        return tuple(chain.from_iterable(self.questions))
+
+
+async def drawn(
+    deps: Deps,
+    source: Source,
+    pages: Sequence[Page],
+    notes: list[str],
+    *,
+    model: str | None = None,
+    password: str | None = None,
+    whole: bool = False,
+) -> dict[int, Shown]:
+    """What is shown of each page, by its number; a very long page is drawn in several pictures. `model`: named in the
+    call, which is to see them. `whole`: the page itself, also where its words and the pictures in it would do. Notes what
+    they lack.
+
+    Raises as `render_pages`, `embedded_pictures` and `Room.draw`.
+    """
+    if not pages:
+        return {}
+    card = deps.glm.models("vision", model)[0]
+    if holds_pictures(source) and not whole:
+        return await _embedded(deps, source, pages, notes, card)
+    deps.progress.say(f"rendering {len(pages)} page{'s' * (len(pages) > 1)} of {source.name}")
+    pictures: dict[int, list[Picture]] = {page.number: [] for page in pages}
+    made = await render_pages(source, list(pictures), card, password=password)
+    for picture in pictured(deps, made):
+        pictures[picture.page].append(picture)
+    lacks = missing_note({letter for picture in made for letter in picture.lacks})
+    notes += [lacks] * bool(lacks)
+    return {number: Shown((tuple(some),)) for number, some in pictures.items()}
+
+
+async def _embedded(
+    deps: Deps, source: Source, pages: Sequence[Page], notes: list[str], card: Card
+) -> dict[int, Shown]:
+    if not card.images:  # the text is worth an answer
+        notes.append(f"{card.id} takes no pictures: those of {labels(pages)} did not go along")
+        return {page.number: Shown(()) for page in pages}
+    deps.progress.say(f"preparing the pictures in {source.name}")
+    numbers = [page.number for page in pages]
+    held, again, said = await embedded_pictures(source, numbers, card.images)
+    notes += said
+    left_out: list[GLMError] = []
+    made = await _prepared(held, card, left_out)
+    pictured(deps, [picture for some in made for picture in some])
+    notes += Opened(left_out=left_out).missed()
+    notes += list(dict.fromkeys(n for some in made for p in some for n in p.notes))[:NOTES]
+    shown: dict[int, Shown] = {}
+    for page in pages:
+        questions: dict[int, tuple[Picture, ...]] = {}
+        name = " ".join([source.name] + [page.label] * (page.label != "text"))
+        for one, some in zip(held, made, strict=True):
+            if one.page == page.number and some:
+                named = [replace(p, label=", ".join(filter(None, (name, p.label)))) for p in some]
+                questions[one.question] = (*questions.get(one.question, ()), *named)
+        earlier = again.get(page.number)
+        label = next((p.label for p in pages if p.number == earlier), "")
+        says = deps.said(f"(a picture of {label} again)") if label else ""
+        shown[page.number] = Shown(tuple(questions.values()), says)
+    return shown
+
+
+async def _prepared(held: Sequence[Embedded], card: Card, left_out: list[GLMError]) -> list[list[Picture]]:
+    """The pictures that are sent of each; none of one that cannot be read, and `left_out` says why."""
+    small = replace(card, image_bytes=min(card.image_bytes, PICTURE_BYTES))
+    made: list[list[Picture]] = [[] for _ in held]
+    together = max(
+        (sum(o.page == h.page and o.question == h.question for o in held) for h in held), default=1
+    )
+
+    async def one(at: int) -> None:
+        try:
+            made[at] = await prepare_image(
+                held[at].source,
+                small,
+                max_parts=max(1, min(PICTURE_PARTS, card.images // together)),
+                budget=card.body_bytes // together,
+            )
+        except GLMError as error:  # whatever is wrong with it, the others are whole
+            left_out.append(error)
+
+    async with anyio.create_task_group() as tasks:
+        for at in range(len(held)):
+            tasks.start_soon(one, at)
+    return made
+
+
+def text_beside(page: Page, shown: Shown | None) -> str:
+    """What the picture of a page does not show of it; "" where it shows all."""
+    lacks = shown is not None and any(picture.lacks for picture in shown.pictures)
+    return page.text if page.as_image != "garbled" and lacks else ""
