@@ -72,9 +72,8 @@ def _page(
     blocks = [] if shapes is None else list(slide.shapes(shapes))
     if slide.title:
         blocks.insert(0, f"# {slide.title}")
-    why = why_shown(
-        "\n".join(blocks), pictures.on(part, tree, place)
-    )  # notes are what is said, not what is shown
+    # Without notes, which are what is said.
+    why = why_shown("\n".join(blocks), pictures.on(part, tree, place))
     blocks += ["[picture]"] * bool(why and not any(blocks))  # some lie in shapes, or behind all
     blocks += slide.comments()
     blocks += slide.notes()

@@ -17,9 +17,7 @@ _A4 = 7_560_000 * 10_692_000
 _POINT = 12_700
 _FAR = 10**10
 _SMALL = 0.02  # of a page: an icon, a bullet, a logo
-_COVERED = (
-    0.15  # of a page, from which on pictures are what it says, unless there is more to read beside them
-)
+_COVERED = 0.15  # of a page, from which on pictures are what it says, unless more is to be read there
 _LETTERS = 250  # beside pictures that cover a whole page
 _AGAIN, _SHARE = 4, 0.25  # a picture on so many slides, and on this share of all, belongs to their design
 _PALE = 35_000  # thousandths of a percent: a watermark
