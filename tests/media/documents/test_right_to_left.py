@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import io
+import math
 import re
 from typing import Any
 
 from support.jobs import document_job
 from support.paths import DATA
 from support.script_pdf import script_pdf
+
+from glm_mcp.media.documents.page.lines.as_drawn import Sign, in_order
 
 
 def page(data: bytes) -> Any:
@@ -82,3 +85,10 @@ def test_a_glyph_of_several_letters_keeps_their_order() -> None:
         said = [["الله" if letter == "ﷲ" else letter for letter in line] for line in drawn]
         text = page(script_pdf(drawn, said, width=450, backwards=backwards))[2]
         assert " ".join(text.split()) == " ".join(lines).replace("ﷲ", "الله")
+
+
+def test_letters_of_sizes_that_no_page_has_are_read_at_once() -> None:
+    for left, right in ((0.0, 1e12), (math.nan, math.nan), (-math.inf, math.inf)):
+        odd = Sign("א", 10, 0, left, right)
+        ((text, _),) = in_order([[odd, Sign("\u05b8", 10, 0, left, right), Sign("ב", 10, 0, 20, 30)]])
+        assert {"א", "ב"} <= set(text)

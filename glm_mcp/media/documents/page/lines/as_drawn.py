@@ -22,6 +22,7 @@ _APART = 0.12  # heights of a letter between two words at the least
 _ROW = 0.5  # heights between two lines at the least
 _CELL = 8  # points of a page's width in which letters are looked up, and how many of them
 _IN_A_CELL = 500
+_WIDEST = 1_000  # points
 
 
 @dataclass(slots=True)
@@ -60,6 +61,11 @@ def _is_mark(sign: Sign) -> bool:
     return bool(_FROM_THE_RIGHT.match(sign.text)) and unicodedata.category(sign.text[0]) == "Mn"
 
 
+def _is_usual(sign: Sign) -> bool:
+    """Whether it is of a size that a page has: what a file says of it may be any number, or none."""
+    return 0 <= sign.right - sign.left < _WIDEST
+
+
 def in_order(lines: Sequence[Sequence[Sign]]) -> Iterator[tuple[str, list[Sign]]]:
     """The text of each line as it is read, and its signs without marks, which stand behind their letters."""
     _with_marks(lines)
@@ -94,11 +100,11 @@ def _with_marks(lines: Sequence[Sequence[Sign]]) -> None:
     """Gives each mark to the letter that it stands on: a reader may have it in a line of its own."""
     cells: defaultdict[int, list[Sign]] = defaultdict(list)
     for sign in itertools.chain.from_iterable(lines):
-        if _is_letter(sign):
+        if _is_letter(sign) and _is_usual(sign):
             for cell in range(int(sign.left // _CELL), int(sign.right // _CELL) + 1):
                 cells[cell].append(sign)
     for mark in itertools.chain.from_iterable(lines):
-        if _is_mark(mark):
+        if _is_mark(mark) and _is_usual(mark):
             middle = (mark.left + mark.right) / 2
             below = [
                 sign
