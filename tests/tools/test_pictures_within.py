@@ -174,8 +174,11 @@ async def test_a_model_that_takes_no_pictures_has_the_text_alone_and_it_is_said(
         assert "glm-4.7-flash takes no pictures: those of slide 1 did not go along" in text
 
 
-async def test_mode_vision_says_that_auto_sends_the_pictures(connect: Connect, folders: Folders) -> None:
-    keep(folders, "deck.pptx", deck([shown("one.png")], PAGE))
+@pytest.mark.parametrize("words", ["", "Sales"])
+async def test_mode_vision_says_that_auto_sends_the_pictures(
+    words: str, connect: Connect, folders: Folders
+) -> None:
+    keep(folders, "deck.pptx", deck([said(words) + shown("one.png")], PAGE))
     async with connect() as client:
         error = await fail(client, "read_document", documents="deck.pptx", mode="vision")
     assert (

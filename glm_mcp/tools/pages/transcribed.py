@@ -45,7 +45,7 @@ async def transcribed(
         answers = await each(deps, replace(args, json=None), questions) if questions else []
     except GLMError as error:
         # The pages that have text are worth having; without any there is nothing but the error.
-        if not any(_own(p) for p in document.pages if p not in pages or p.as_image == "pictures"):
+        if whole or not any(_own(p) for p in document.pages if p not in pages or p.as_image == "pictures"):
             raise
         notes.append(f"{labels(pages)} not transcribed: {error.kind}: {error.message}. {error.hint}")
         return {page.number: _without(deps, page, error) for page in pages}, []
