@@ -130,7 +130,7 @@ def unseen(pages: Sequence[Page]) -> list[str]:
         )
     if within:
         notes.append(
-            f"the pictures of {labels(within)} say more than its words, and were not read: leave mode out"
+            f"the pictures of {labels(within)} say more than the words, and were not read: leave mode out"
         )
     if large:
         notes.append(

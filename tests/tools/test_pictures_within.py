@@ -140,7 +140,7 @@ async def test_mode_text_asks_nobody_and_says_how_the_pictures_are_read(
     async with connect(GLM_LANG="en") as client:
         text = await say(client, "read_document", documents="deck.pptx", mode="text")
         asked = await say(client, "read_document", documents="deck.pptx", mode="text", prompt="What?")
-    said_so = "the pictures of slide 1 say more than its words, and were not read: leave mode out"
+    said_so = "the pictures of slide 1 say more than the words, and were not read: leave mode out"
     assert said_so in text
     assert said_so in asked
     assert not any(
