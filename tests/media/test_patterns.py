@@ -18,9 +18,18 @@ from typing import Any
 
 import pytest
 from support.cases import each
+from support.jobs import document_job
 from support.made_mobi import mobi
 from support.made_slides import looks, shape, show, slide, words
-from support.much_work import narrow_bitmap, narrow_tiff, page_of_texts
+from support.much_work import (
+    much_drawn,
+    much_shown,
+    much_typed,
+    narrow_bitmap,
+    narrow_tiff,
+    page_of_texts,
+    short_texts_beside_long,
+)
 
 from glm_mcp.cli.terminal.table import fitted
 from glm_mcp.clients.table import splits_prompts
@@ -31,6 +40,7 @@ from glm_mcp.media.charset import declaration, decode
 from glm_mcp.media.detect import detect
 from glm_mcp.media.documents.html import html_markdown
 from glm_mcp.media.documents.markdown import table_job
+from glm_mcp.media.documents.ooxml import shown as in_slides
 from glm_mcp.media.documents.page.attachments import attachment_notes
 from glm_mcp.media.documents.page.fonts import with_plain_fonts
 from glm_mcp.media.documents.page.lines.list_marks import with_list_marks
@@ -130,6 +140,10 @@ def _closing_line(notes: list[str]) -> Any:
 def _addresses(value: Any) -> Any:
     deps: Any = None
     return with_public_addresses(deps, value)
+
+
+def _read_as(name: str) -> Callable[[bytes], object]:
+    return lambda data: document_job(io.BytesIO(data), {"name": name})
 
 
 CASES: dict[str, tuple[Callable[[Any], Any], Any]] = {
@@ -266,6 +280,27 @@ CASES: dict[str, tuple[Callable[[Any], Any], Any]] = {
         lambda data: packed.read(data, 9 * MILLION),
         narrow_tiff(100_000, 20_000),
     ),
+    "marks of pictures on a slide": (
+        lambda text: in_slides.why_shown(text, [in_slides.Shown("a.png", 1.0)]),
+        "[picture: a" * 60_000,
+    ),
+    "the style of lines in an OFD": (
+        _read_as("a.ofd"),
+        much_drawn(
+            '<ofd:PathObject Boundary="1 1 9 9" DrawParam="1"/>' * 3_000,
+            f'<ofd:DrawParam ID="1">{"<a/>" * 30_000}</ofd:DrawParam>',
+        ),
+    ),
+    "what shows nothing in the drawings of an OFD": (
+        _read_as("a.ofd"),
+        much_drawn(
+            '<ofd:CompositeObject Boundary="1 1 9 9" ResourceID="1"/>' * 3_000,
+            f'<ofd:CompositeGraphicUnit ID="1">{"<a/>" * 30_000}</ofd:CompositeGraphicUnit>',
+        ),
+    ),
+    "one slide shown again and again": (_read_as("a.pptx"), much_shown()),
+    "the name of a font": (_read_as("a.docx"), much_typed()),
+    "short texts beside long ones": (lambda page: upright(page, "", None), short_texts_beside_long()),
     "heads of a Kindle book": (
         lambda data: mobi_job(io.BytesIO(data), {"name": "a.mobi"}),
         mobi(b"<head>" * 170_000),

@@ -6,6 +6,8 @@ import struct
 from types import SimpleNamespace
 from typing import Any
 
+from support.made_documents import ofd, zipped
+
 
 def narrow_bitmap(height: int) -> bytes:
     """One pixel wide, with the bits of its colours where few programs put them."""
@@ -24,6 +26,54 @@ def page_of_texts(turn: int, text: str = "word") -> Any:
         for n in range(40_000)
     ]
     return SimpleNamespace(text_items=items)
+
+
+def short_texts_beside_long() -> Any:
+    """A page whose lines are not in what is written of it, half of them of a few letters."""
+    items = [
+        SimpleNamespace(
+            text=f"words{n} said{n} here{n}" if n % 2 else "ab",
+            x=0, y=n, width=9, height=0.5, rotation=0, font_size=9,
+        )
+        for n in range(20_000)
+    ]  # fmt: skip
+    return SimpleNamespace(text_items=items)
+
+
+def much_drawn(objects: str, resources: str) -> bytes:
+    """An OFD of a page with these objects, and what they use."""
+    page = f"<ofd:Content><ofd:Layer>{objects}</ofd:Layer></ofd:Content>"
+    return ofd([page], common="<ofd:PublicRes>Res.xml</ofd:PublicRes>", Res=resources)
+
+
+def much_typed() -> bytes:
+    """A Word text of paragraphs in a font whose name has a million letters."""
+    space = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
+    style = f'<w:style w:type="paragraph" w:default="1" w:styleId="a"><w:rPr><w:rFonts w:ascii="{"m" * 1_000_000}"/></w:rPr></w:style>'
+    body = "<w:p><w:r><w:t>word</w:t></w:r></w:p>" * 3_000
+    return zipped(
+        {
+            "word/document.xml": f'<w:document xmlns:w="{space}"><w:body>{body}</w:body></w:document>',
+            "word/styles.xml": f'<w:styles xmlns:w="{space}">{style}</w:styles>',
+            "word/_rels/document.xml.rels": '<Relationships><Relationship Id="r" Type="x/styles" Target="styles.xml"/></Relationships>',
+        }
+    )
+
+
+def much_shown() -> bytes:
+    """A presentation that shows one slide of many pictures again and again."""
+    space = "http://schemas.openxmlformats.org/presentationml/2006/main"
+    links = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    again = '<p:sldId r:id="s"/>' * 5_000
+    pictures = "".join(f'<Relationship Id="i{n}" Type="x/image" Target="p{n}.png"/>' for n in range(15_000))
+    return zipped(
+        {
+            "ppt/presentation.xml": f'<p:presentation xmlns:p="{space}" xmlns:r="{links}">{again}</p:presentation>',
+            "ppt/_rels/presentation.xml.rels": '<Relationships><Relationship Id="s" Type="x/slide" Target="a.xml"/></Relationships>',
+            "ppt/a.xml": f'<p:sld xmlns:p="{space}"/>',
+            "ppt/_rels/a.xml.rels": f"<Relationships>{pictures}</Relationships>",
+        }
+    )
 
 
 def narrow_tiff(height: int, strips: int) -> bytes:

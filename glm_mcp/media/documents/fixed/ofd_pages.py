@@ -2,36 +2,43 @@
 
 from __future__ import annotations
 
-import itertools
+import contextlib
 import posixpath
-import re
 import zipfile
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 from xml.etree import ElementTree as ET
 
-from glm_mcp.errors import MediaTooLarge
+from glm_mcp.errors import MediaTooLarge, UnsupportedMedia
 from glm_mcp.media.documents.fixed.letters import Letters
 from glm_mcp.media.documents.fixed.numbers import PLAIN, Matrix, number, numbers, times
+from glm_mcp.media.documents.fixed.ofd_objects import path, text
 from glm_mcp.media.documents.fixed.pictures import Made, for_pdf
-from glm_mcp.media.documents.fixed.sheet import Sheet, Step, em
+from glm_mcp.media.documents.fixed.sheet import Sheet
 from glm_mcp.media.documents.pages import LeftOut
 from glm_mcp.media.documents.zip_xml import attribute, local, member, parse
 
 _A4 = [0.0, 0.0, 210.0, 297.0]
-# The steps of a path: how many numbers each has, and what draws it in a PDF. Rare curves become straight.
-_STEPS = {
-    "S": (2, "m"),
-    "M": (2, "m"),
-    "L": (2, "l"),
-    "Q": (4, "l"),
-    "B": (6, "c"),
-    "A": (7, "l"),
-    "C": (0, "h"),
-}
 _DEPTH = 8  # drawings in drawings
 _DRAWN = 100_000_000  # bytes of all pages
 _COMPOSED = 5_000  # drawings that are drawn in others, which may hold one another
+_OBJECTS = 3_000_000  # that are looked at, on all pages: those of a template on each
+_PARSED = 250_000_000  # bytes of parts that other ones name; each of them may do so many times
 _PAGES = 20_000
+_SAVE = "Open it in its reader and save it as PDF."
+
+
+class _Style(NamedTuple):
+    colours: dict[str, str]
+    rests_on: str  # the ID of another one
+
+
+class _Resources(NamedTuple):
+    """By their IDs: drawings, styles, and the paths of pictures."""
+
+    units: dict[str, list[ET.Element]]
+    styles: dict[str, _Style]
+    pictures: dict[str, str]
 
 
 class Drawer:
@@ -45,11 +52,13 @@ class Drawer:
         self._letters, self._seen = letters, seen
         self._archive, self._name, self._root = archive, name, root
         self._parts = {part.lower(): part for part in archive.namelist()}
-        self._units: dict[str, ET.Element] = {}
+        self._units: dict[str, list[ET.Element]] = {}
         self._pictures: dict[str, str] = {}
-        self._styles: dict[str, ET.Element] = {}
+        self._styles: dict[str, _Style] = {}
+        self._templates: dict[str, list[ET.Element]] = {}
+        self._resources_read: dict[str, _Resources] = {}
         self._made: dict[str, Made | None] = {}
-        self._drawn = self._composed = 0
+        self._drawn = self._composed = self._objects = self._parsed = 0
         self.left_out, self.watermarks = LeftOut(), dict[str, None]()
         self.numbers: dict[str, int] = {}  # of pages, by their IDs
         self.sheets = list(self._sheets())
@@ -57,7 +66,7 @@ class Drawer:
     def notes(self) -> list[str]:
         _, tree = self.tree("", "/" + self._root)
         for named in _all(tree, "Attachments"):
-            for e in _all(self.tree(self._root, named.text or "")[1], "Attachment"):
+            for e in _all(self._beside(self._root, named.text or "")[1], "Attachment"):
                 self.left_out.add("attached files", attribute(e, "Name"))
         notes = self.left_out.notes()
         for mark in filter(None, self.watermarks):
@@ -65,13 +74,37 @@ class Drawer:
         return notes
 
     def tree(self, base: str, place: str) -> tuple[str, ET.Element | None]:
-        """A part that another one names, and what is in it."""
-        path = self._path(base, place)
+        """A part that another one names, and what is in it. Raises MediaTooLarge, UnsupportedMedia."""
+        path = self._found(base, place)
         return path, parse(self._archive, path, self._name) if path else None
 
     def content(self, base: str, place: str) -> bytes:
-        """The bytes of a part that another one names; b"" when there is none."""
-        return member(self._archive, self._path(base, place), self._name)
+        """The bytes of a part that another one names; b"" when there is none. Raises MediaTooLarge, UnsupportedMedia."""
+        return member(self._archive, self._found(base, place), self._name)
+
+    def _beside(self, base: str, place: str) -> tuple[str, ET.Element | None]:
+        """As `tree`, of a part without which the others are worth having."""
+        try:
+            return self.tree(base, place)
+        except UnsupportedMedia:
+            path = self._path(base, place)
+            self.left_out.add("parts that are damaged", path)
+            return path, None
+
+    def _found(self, base: str, place: str) -> str:
+        path = self._path(base, place)
+        self._parsed += self._archive.NameToInfo[path].file_size if path else 0
+        if self._parsed > _PARSED:
+            raise self._too_much()
+        return path
+
+    def _look_at(self, count: int) -> None:
+        self._objects += count
+        if self._objects > _OBJECTS:
+            raise self._too_much()
+
+    def _too_much(self) -> MediaTooLarge:
+        return MediaTooLarge(f"{self._name} draws too much on its pages", "Send a part of it, or as PDF.")
 
     def _path(self, base: str, place: str) -> str:
         place = place.strip().replace("\\", "/")
@@ -91,54 +124,70 @@ class Drawer:
             self._resources(self._root, e.text or "")
         notes = self._annotations(tree)
         box = _box(tree)
-        number = 0
+        number = whole = 0
         for page in (e for pages in _all(tree, "Pages") for e in pages if local(e) == "Page"):
-            path, content = self.tree(self._root, attribute(page, "BaseLoc"))
-            if content is None:
+            path, content = self._beside(self._root, attribute(page, "BaseLoc"))
+            if content is None and not path:
                 continue
             number += 1
             self.numbers[attribute(page, "ID")] = number
             if number > _PAGES:
                 raise MediaTooLarge(f"{self._name} has more than {_PAGES:,} pages", "Send a part of it.")
+            whole += content is not None
             _, _, width, height = _box(content) or box or _A4
             sheet = Sheet(min(max(width, 1), 5000), min(max(height, 1), 5000), self._letters)
-            if not self._letters and number not in self._seen:
+            if content is None or (not self._letters and number not in self._seen):
                 yield sheet
                 continue
             for e in _all(content, "PageRes"):
                 self._resources(path, e.text or "")
             for e in (e for e in content if local(e) == "Template"):
-                _, below = self.tree(self._root, templates.get(attribute(e, "TemplateID"), ""))
-                self._draw_all(sheet, below)
-            self._draw_all(sheet, content)
+                self._draw_all(sheet, self._template(templates.get(attribute(e, "TemplateID"), "")))
+            self._draw_all(sheet, _contents(content))
             for note in notes.get(attribute(page, "ID"), []):
                 self._draw(sheet, note, PLAIN, 0)
             yield sheet
+        if number and not whole:
+            raise UnsupportedMedia(f"{self._name} is damaged: none of its pages can be read", _SAVE)
 
-    def _draw_all(self, sheet: Sheet, page: ET.Element | None) -> None:
-        for e in page if page is not None else ():
-            if local(e) == "Content":
-                self._draw(sheet, e, PLAIN, 0)
+    def _template(self, place: str) -> list[ET.Element]:
+        if place not in self._templates:
+            self._templates[place] = _contents(self._beside(self._root, place)[1])
+        return self._templates[place]
+
+    def _draw_all(self, sheet: Sheet, contents: Sequence[ET.Element]) -> None:
+        for e in contents:
+            self._draw(sheet, e, PLAIN, 0)
 
     def _resources(self, base: str, place: str) -> None:
-        path, tree = self.tree(base, place)
-        if tree is None:
-            return
-        folder = posixpath.join(posixpath.dirname(path), attribute(tree, "BaseLoc"), "x")
-        self._units |= {attribute(e, "ID"): e for e in _all(tree, "CompositeGraphicUnit")}
-        self._styles |= {attribute(e, "ID"): e for e in _all(tree, "DrawParam")}
-        for media in _all(tree, "MultiMedia"):
-            for e in _all(media, "MediaFile"):
-                self._pictures[attribute(media, "ID")] = self._path(folder, e.text or "")
+        path = self._path(base, place)
+        if path not in self._resources_read:
+            _, tree = self._beside(base, place)
+            folder = "" if tree is None else attribute(tree, "BaseLoc")
+            folder = posixpath.join(posixpath.dirname(path), folder, "x")
+            self._resources_read[path] = _Resources(
+                {attribute(e, "ID"): _all(e, "Content") for e in _all(tree, "CompositeGraphicUnit")},
+                {attribute(e, "ID"): _style(e) for e in _all(tree, "DrawParam")},
+                {
+                    attribute(media, "ID"): self._path(folder, e.text or "")
+                    for media in _all(tree, "MultiMedia")
+                    for e in _all(media, "MediaFile")
+                },
+            )
+        read = self._resources_read[path]
+        self._look_at(sum(len(named) for named in read))
+        self._units |= read.units
+        self._styles |= read.styles
+        self._pictures |= read.pictures
 
     def _annotations(self, document: ET.Element) -> dict[str, list[ET.Element]]:
         """What is drawn on the pages, by their IDs. Watermarks, which lie across the text, are kept apart."""
         found: dict[str, list[ET.Element]] = {}
         for named in _all(document, "Annotations"):
-            base, pages = self.tree(self._root, named.text or "")
+            base, pages = self._beside(self._root, named.text or "")
             for page in _all(pages, "Page"):
                 for place in _all(page, "FileLoc"):
-                    _, notes = self.tree(base, place.text or "")
+                    _, notes = self._beside(base, place.text or "")
                     for note in _all(notes, "Annot"):
                         if attribute(note, "Type") == "Watermark":
                             self.watermarks |= {(e.text or "").strip(): None for e in _all(note, "TextCode")}
@@ -148,36 +197,34 @@ class Drawer:
 
     def _draw(self, sheet: Sheet, e: ET.Element, outer: Matrix, depth: int) -> None:
         before = sheet.size
+        self._look_at(1)
         match local(e):
             case "TextObject":
-                _text(sheet, e, _matrix(e, outer), self._colours(e), read=bool(self._letters))
+                text(sheet, e, _matrix(e, outer), self._colours(e), read=bool(self._letters))
             case "PathObject":
-                _path(sheet, e, _matrix(e, outer), self._colours(e))
+                path(sheet, e, _matrix(e, outer), self._colours(e))
             case "ImageObject":
                 self._picture(sheet, e, _matrix(e, outer))
             case "CompositeObject" if depth < _DEPTH:
                 self._composed += 1
-                for content in _all(self._units.get(attribute(e, "ResourceID")), "Content"):
+                for content in self._units.get(attribute(e, "ResourceID"), ()):
                     self._draw(sheet, content, _matrix(e, outer), depth + 1)
             case "Content" | "Layer" | "PageBlock" | "Appearance" if depth < _DEPTH:
                 for inner in e:
                     self._draw(sheet, inner, _matrix(e, outer), depth + 1)
         self._drawn += sheet.size - before if depth == 0 else 0
         if max(self._drawn, sheet.size) > _DRAWN or self._composed > _COMPOSED:
-            raise MediaTooLarge(f"{self._name} draws too much on its pages", "Send a part of it, or as PDF.")
+            raise self._too_much()
 
     def _colours(self, e: ET.Element) -> dict[str, str]:
         """What an object says of itself, or else its style, or else the style on which that rests."""
         found: dict[str, str] = {}
-        style: ET.Element | None = e
+        style: _Style | None = _style(e)
         for _ in range(_DEPTH):
             if style is None:
                 break
-            named = {
-                local(c): attribute(c, "Value") for c in style if local(c) in ("FillColor", "StrokeColor")
-            }
-            found = named | found
-            style = self._styles.get(attribute(style, "DrawParam") or attribute(style, "Relative"))
+            found = style.colours | found
+            style = self._styles.get(style.rests_on)
         return found
 
     def _picture(self, sheet: Sheet, e: ET.Element, matrix: Matrix) -> None:
@@ -186,7 +233,10 @@ class Drawer:
             _, _, width, height = numbers(attribute(e, "Boundary"), 4)
             matrix = times((width, 0.0, 0.0, height, 0.0, 0.0), matrix)
         if path not in self._made:
-            self._made[path] = for_pdf(member(self._archive, path, self._name), seen=not self._letters)
+            self._made[path] = None
+            with contextlib.suppress(UnsupportedMedia):
+                data = member(self._archive, path, self._name)
+                self._made[path] = for_pdf(data, seen=not self._letters)
         made = self._made[path]
         if made is None:
             name = posixpath.basename(path) or "not in the file"
@@ -195,78 +245,16 @@ class Drawer:
             sheet.picture(made, matrix)
 
 
-def _text(sheet: Sheet, e: ET.Element, matrix: Matrix, colours: dict[str, str], *, read: bool) -> None:
-    size = number(attribute(e, "Size"))
-    wide = number(attribute(e, "HScale")) or 1.0
-    colour = _colour(colours.get("FillColor", ""), "g rg k")
-    x = y = 0.0
-    for code in (c for c in e if local(c) == "TextCode"):
-        letters = code.text or ""
-        x = number(attribute(code, "X")) if attribute(code, "X") else x
-        y = number(attribute(code, "Y")) if attribute(code, "Y") else y
-        right, down = _steps(attribute(code, "DeltaX")), _steps(attribute(code, "DeltaY"))
-        upright = not attribute(code, "DeltaX") and bool(attribute(code, "DeltaY"))
-        places, place = [], (x, y)
-        for letter in letters:
-            places += [place] * (2 if letter > "\uffff" else 1)
-            forth = 0.0 if upright else em(ord(letter)) * size * wide
-            place = place[0] + next(right, forth), place[1] + next(down, 0.0)
-        if upright and len(places) > 1 and read:
-            # One below the other, as beside a table's rows: a word only if they stand in one line.
-            wide, (left, top) = 1 / len(places), places[0]
-            places = [(left + n * size * wide, top) for n in range(len(places))]
-        sheet.text(letters, places, matrix, size, wide, colour=colour)
+def _style(e: ET.Element) -> _Style:
+    colours = {local(c): attribute(c, "Value") for c in e if local(c) in ("FillColor", "StrokeColor")}
+    return _Style(colours, attribute(e, "DrawParam") or attribute(e, "Relative"))
 
 
-def _path(sheet: Sheet, e: ET.Element, matrix: Matrix, colours: dict[str, str]) -> None:
-    data = "".join(c.text or "" for c in e if local(c) == "AbbreviatedData").split()
-    steps: list[Step] = []
-    count, operator = 0, ""
-    numbers: list[float] = []
-    for word in data:
-        if word in _STEPS:
-            count, operator = _STEPS[word]
-            numbers = []
-        else:
-            numbers.append(number(word))
-        if operator and len(numbers) == count:
-            steps.append((operator, numbers if operator == "c" else numbers[-2:]))
-            numbers, operator = [], operator if count else ""
-    # What is filled without a colour of its own may be as light as paper, and would hide text.
-    fill = attribute(e, "Fill") == "true" and _colour(colours.get("FillColor", ""), "g rg k")
-    line = attribute(e, "Stroke") != "false" and (_colour(colours.get("StrokeColor", ""), "G RG K") or "0 G")
-    width = number(attribute(e, "LineWidth")) or 0.353
-    if fill or line:
-        paint = f"{fill or ''} {line or ''}", "B" if fill and line else "f" if fill else "S"
-        sheet.path(steps, matrix, width, paint)
+def _contents(page: ET.Element | None) -> list[ET.Element]:
+    return [e for e in (page if page is not None else ()) if local(e) == "Content"]
 
 
-def _colour(value: str, operators: str) -> str:
-    """As a PDF sets it; "" for what is none. A part is a number up to 255, or "#FF"."""
-    said = [_hex(part[1:]) if part.startswith("#") else number(part) for part in value.split()]
-    parts = [min(max(part / 255, 0), 1) for part in said]
-    operator = dict(zip((1, 3, 4), operators.split(), strict=True)).get(len(parts))
-    return " ".join(f"{part:.3f}" for part in parts) + f" {operator}" if operator else ""
-
-
-def _hex(digits: str) -> float:
-    return int(digits, 16) if re.fullmatch("[0-9a-fA-F]{1,2}", digits) else 0.0
-
-
-def _steps(said: str) -> Iterator[float]:
-    """From each letter to the next; "g 3 1.5" says 1.5 three times. The last one goes on."""
-    words = iter(said.split())
-    step = None
-    for word in words:
-        many = word == "g"
-        count = int(min(number(next(words, "")), 100_000)) if many else 1
-        step = number(next(words, "") if many else word)
-        yield from itertools.repeat(step, count)
-    while step is not None:
-        yield step
-
-
-def _box(tree: ET.Element) -> list[float] | None:
+def _box(tree: ET.Element | None) -> list[float] | None:
     area = next((e for e in _all(tree, "Area", "PageArea")), None)
     box = next((numbers(e.text or "", 4) for e in _all(area, "PhysicalBox")), None)
     return box if box and box[2] and box[3] else None

@@ -23,7 +23,7 @@ _AGAIN, _SHARE = 4, 0.25  # a picture on so many slides, and on this share of al
 _PALE = 35_000  # thousandths of a percent: a watermark
 _UNKNOWN = 0.25  # of a slide, where a picture's place is not said
 _METAFILES = (".emf", ".wmf", ".emz", ".wmz", ".svm")  # which nothing here draws
-_MARK = re.compile(r"\[picture(?:: [^\]]*)?\]")
+_MARK = re.compile(r"\[picture(?:: [^\]]{0,1000})?\]")
 _LENGTH = re.compile(r"(width|height):\s*([\d.]{1,12})\s*(pt|in|cm|mm|px)?")
 _UNITS = {"pt": _POINT, "in": 914_400, "cm": 360_000, "mm": 36_000, "px": 9_525}
 
@@ -72,9 +72,10 @@ class SlidePictures:
         self._size = (across, down) if across > 0 and down > 0 else _SLIDE
         self._places: dict[str, dict[str, ET.Element]] = {}  # of the places to fill, by layout and number
         seen = Counter[tuple[int, int]]()
-        for slide in slides if len(slides) >= _AGAIN else ():
+        for slide, count in Counter(slides).items() if len(slides) >= _AGAIN else ():
             links = package.links(slide).values()
-            seen.update({package.identity(link.target) for link in links if link.kind == "image"})
+            images = {package.identity(link.target) for link in links if link.kind == "image"}
+            seen.update(dict.fromkeys(images, count))
         self._design = belong_to_design(seen, len(slides))
 
     def on(self, part: str, tree: ET.Element, place: str = "") -> list[Shown]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from xml.etree import ElementTree as ET
 
 from glm_mcp.media.documents.ooxml.package import child, descendants, texts, value
-from glm_mcp.media.documents.word.styles import Styles
+from glm_mcp.media.documents.word.styles import FONT_CHARS, Styles
 from glm_mcp.media.documents.zip_xml import attribute
 
 _FONT = re.compile(
@@ -31,7 +31,7 @@ def is_set_as_code(paragraph: ET.Element, styles: Styles) -> bool:
 def _font(run: ET.Element, styles: Styles) -> str:
     fonts = child(run, "w:rPr", "w:rFonts")
     own = "" if fonts is None else attribute(fonts, "ascii") or attribute(fonts, "hAnsi")
-    return own or styles.font(value(run, "w:rPr", "w:rStyle") or "")
+    return own[:FONT_CHARS] or styles.font(value(run, "w:rPr", "w:rStyle") or "")
 
 
 def is_listing(lines: Sequence[str]) -> bool:

@@ -12,6 +12,7 @@ from glm_mcp.media.documents.zip_xml import attribute
 
 # WPS Office writes its headings in Chinese, others in Japanese.
 _HEADING = re.compile(r"(?:heading|标题|標題|見出し)\s*(\d)", re.IGNORECASE)
+FONT_CHARS = 100  # of its name; each paragraph is asked for it
 _CHAIN = 20  # styles that build on each other
 
 
@@ -55,7 +56,7 @@ class Styles:
                 break
             fonts = child(element, "w:rPr", "w:rFonts")
             if fonts is not None and (name := attribute(fonts, "ascii") or attribute(fonts, "hAnsi")):
-                return name
+                return name[:FONT_CHARS]
             at = value(element, "w:basedOn") or ""
         return ""
 

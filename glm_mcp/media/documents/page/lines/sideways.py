@@ -4,6 +4,7 @@ which a letter leans, and lines that a table beside them takes in.
 
 from __future__ import annotations
 
+import bisect
 import ctypes
 import itertools
 import math
@@ -207,15 +208,29 @@ def _left_out(items: list[Any], written: str, known: str, tokens: Counter[str]) 
             unsaid.append(item)
     if not unsaid:
         return []
-    lines = [(item.y, item.y + item.height) for item in unsaid]
+    lines = _apart((item.y, item.y + item.height) for item in unsaid)
 
     def is_left_out(item: Any) -> bool:
         tokens, middle = _TOKEN.findall(item.text), item.y + item.height / 2
         short = 0 < len(item.text.strip()) <= _SHORT and any(missing[token] > 0 for token in tokens)
-        return short and any(top < middle < bottom for top, bottom in lines)
+        if not short or not (at := bisect.bisect_left(lines, (middle,))):
+            return False
+        top, bottom = lines[at - 1]
+        return bool(top < middle < bottom)
 
     surely = set(map(id, unsaid))
     return [item for item in items if id(item) in surely or is_left_out(item)]
+
+
+def _apart(lines: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
+    """What lines take from above to below, in order; those that overlap in one."""
+    apart = list[tuple[float, float]]()
+    for top, bottom in sorted(lines):
+        if apart and top < apart[-1][1]:
+            apart[-1] = apart[-1][0], max(bottom, apart[-1][1])
+        else:
+            apart.append((top, bottom))
+    return apart
 
 
 def _headed(head: str, blocks: Iterable[str]) -> list[str]:
