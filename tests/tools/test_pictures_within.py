@@ -271,7 +271,7 @@ async def test_a_picture_of_hostile_size_costs_itself_alone(
     notes = " ".join(glm(result)["notes"])
     assert kinds(last(sim)) == ["image_url", "text"]
     assert "1 left out: bomb.png of deck.pptx" in notes
-    assert "left out, pictures beyond 100, 64 MB or 20 MB each: slide 1" in notes
+    assert "left out, pictures beyond 100, 64 MB or 20 MB each (ask for fewer pages): slide 1" in notes
 
 
 async def test_scans_and_pictures_are_told_apart(connect: Connect, folders: Folders) -> None:

@@ -53,7 +53,8 @@ def pictures_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any]
             size, path = key[0][1], posixpath.basename(picture.part)
             if size > _EACH or size > room or len(rows) == _PICTURES:
                 left_out.add(
-                    f"pictures beyond {_PICTURES}, {_ALL // 10**6} MB or {_EACH // 10**6} MB each", place
+                    f"pictures beyond {_PICTURES}, {_ALL // 10**6} MB or {_EACH // 10**6} MB each (ask for fewer pages)",
+                    place,
                 )
             elif data := package.read(picture.part):
                 room -= len(data)
