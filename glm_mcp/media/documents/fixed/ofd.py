@@ -91,7 +91,10 @@ def _drawn(
     for whose, pages in sealed.items():
         places = [str(number or "?") for number in sorted(pages)]
         places[_SHOWN:] = ["…"] * (len(places) > _SHOWN)
-        notes.append(f"seal on page {', '.join(places)}, not verified: {whose or '(no name)'}")
+        if whose:
+            notes.append(f"seal on page {', '.join(places)}, not verified: {whose}")
+        else:
+            notes.append(f"seal on page {', '.join(places)}, without a name")
     return Drawn(sheets, notes, dublin_core(elements, _WORDS))
 
 

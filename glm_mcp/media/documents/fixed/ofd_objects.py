@@ -23,7 +23,7 @@ _STEPS = {
 }
 
 
-def text(sheet: Sheet, e: ET.Element, matrix: Matrix, colours: dict[str, str], *, read: bool) -> None:
+def draw_text(sheet: Sheet, e: ET.Element, matrix: Matrix, colours: dict[str, str], *, read: bool) -> None:
     size = number(attribute(e, "Size"))
     wide = number(attribute(e, "HScale")) or 1.0
     if not size:
@@ -48,7 +48,7 @@ def text(sheet: Sheet, e: ET.Element, matrix: Matrix, colours: dict[str, str], *
         sheet.text(letters, places, matrix, size, wide, colour=colour)
 
 
-def path(sheet: Sheet, e: ET.Element, matrix: Matrix, colours: dict[str, str]) -> None:
+def draw_path(sheet: Sheet, e: ET.Element, matrix: Matrix, colours: dict[str, str]) -> None:
     # What is filled without a colour of its own may be as light as paper, and would hide text.
     fill = attribute(e, "Fill") == "true" and _colour(colours.get("FillColor", ""), "g rg k")
     line = attribute(e, "Stroke") != "false" and (_colour(colours.get("StrokeColor", ""), "G RG K") or "0 G")

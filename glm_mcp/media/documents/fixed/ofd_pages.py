@@ -12,7 +12,7 @@ from xml.etree import ElementTree as ET
 from glm_mcp.errors import MediaTooLarge, UnsupportedMedia
 from glm_mcp.media.documents.fixed.letters import Letters
 from glm_mcp.media.documents.fixed.numbers import PLAIN, Matrix, number, numbers, times
-from glm_mcp.media.documents.fixed.ofd_objects import path, text
+from glm_mcp.media.documents.fixed.ofd_objects import draw_path, draw_text
 from glm_mcp.media.documents.fixed.pictures import Made, for_pdf
 from glm_mcp.media.documents.fixed.sheet import Sheet
 from glm_mcp.media.documents.pages import LeftOut
@@ -200,9 +200,9 @@ class Drawer:
         self._look_at(1)
         match local(e):
             case "TextObject":
-                text(sheet, e, _matrix(e, outer), self._colours(e), read=bool(self._letters))
+                draw_text(sheet, e, _matrix(e, outer), self._colours(e), read=bool(self._letters))
             case "PathObject":
-                path(sheet, e, _matrix(e, outer), self._colours(e))
+                draw_path(sheet, e, _matrix(e, outer), self._colours(e))
             case "ImageObject":
                 self._picture(sheet, e, _matrix(e, outer))
             case "CompositeObject" if depth < _DEPTH:

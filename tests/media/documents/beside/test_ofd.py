@@ -186,7 +186,7 @@ async def test_where_a_seal_cannot_be_drawn_its_frame_stands(
     connect: Connect, sim: Simulator, folders: Folders
 ) -> None:
     data = ofd([page()], seals=STAMP.format(0, "100 20 40 40"), Seal=b"\x30\x84\xff\xff\xff\xff" * 9)
-    assert read(data)["notes"][0] == "seal on page 1, not verified: (no name)"
+    assert read(data)["notes"][0] == "seal on page 1, without a name"
     seen = await drawn(data, connect, sim, folders)
     assert min(shade(seen, 100 + step / 4, 40) for step in range(-4, 5)) < 200
 
