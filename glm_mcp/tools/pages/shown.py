@@ -70,7 +70,9 @@ async def _embedded(
     deps: Deps, source: Source, pages: Sequence[Page], notes: list[str], card: Card
 ) -> dict[int, Shown]:
     if not card.images:  # the text is worth an answer
-        notes.append(f"{card.id} takes no pictures: those of {labels(pages)} did not go along")
+        notes.append(
+            f"{card.id} takes no pictures: those of {labels(pages)} did not go along; name a vision model or none"
+        )
         return {page.number: Shown(()) for page in pages}
     deps.progress.say(f"preparing the pictures in {source.name}")
     numbers = [page.number for page in pages]
