@@ -38,6 +38,16 @@ async def each(
     that is left. The first answer's `seconds` become those of all of them together. Raises what may pass, such as an
     overload, else the first failure; both with what is done so far.
     """
+    answers, error = await so_far(deps, args, questions, share=share)
+    if error is not None:
+        raise error
+    return [a for a in answers if a is not None]
+
+
+async def so_far(
+    deps: Deps, args: AnswerArgs, questions: Sequence[Question], *, share: float = 1.0
+) -> tuple[list[Answer | None], GLMError | None]:
+    """As `each`, without raising what it raises: the answers that came, and why there are no others."""
     keys, answers = await in_thread(_recalled, deps, args, questions)
     recalled = sum(a is not None for a in answers)
     started = anyio.current_time()
@@ -76,16 +86,15 @@ async def each(
             for n in range(len(questions)):
                 if answers[n] is None:
                     group.start_soon(one, n)
-    if failed:
-        raise _unfinished(failed[:1], answers, kept=not unkept) if any(answers) else failed[0]
-    if late:
-        raise _unfinished(late, answers, kept=not unkept) from late[-1]
-    done = _with_gaps(deps, answers, left_out)
-    if len(done) > 1:
-        done[0].seconds = anyio.current_time() - started
-    if recalled:
-        done[0].notes.append(f"{recalled} of {len(done)} parts kept from an earlier call")
-    return done
+    error = _failure(failed, late, left_out, answers, kept=not unkept)
+    if error is None:
+        _fill(deps, answers, left_out)
+    first = next((a for a in answers if a is not None), None)
+    if first is not None and len(answers) > 1:
+        first.seconds = anyio.current_time() - started
+    if first is not None and recalled:
+        first.notes.append(f"{recalled} of {len(answers)} parts kept from an earlier call")
+    return answers, error
 
 
 def _keep(deps: Deps, key: str, answer: Answer) -> ConfigError | None:
@@ -98,18 +107,29 @@ def _keep(deps: Deps, key: str, answer: Answer) -> ConfigError | None:
     return None
 
 
-def _with_gaps(
-    deps: Deps, answers: Sequence[Answer | None], left_out: Mapping[int, ContentBlocked]
-) -> list[Answer]:
-    """The answers, with words in the place of those that were refused. Raises the refusal where there is no other."""
-    given = next((a for a in answers if a is not None), None)
-    if given is None:
-        raise next(iter(left_out.values()))
+def _failure(
+    failed: Sequence[GLMError],
+    late: Sequence[GLMError],
+    left_out: Mapping[int, ContentBlocked],
+    answers: Sequence[Answer | None],
+    *,
+    kept: bool,
+) -> GLMError | None:
+    """Why the answers are not all there; None where they are, or only what the filter refuses is missing."""
+    if failed and not any(answers):
+        return failed[0]
+    if failed or late:
+        return _unfinished(failed[:1] or late, answers, kept=kept)
+    return None if any(answers) else left_out[min(left_out)]
+
+
+def _fill(deps: Deps, answers: list[Answer | None], left_out: Mapping[int, ContentBlocked]) -> None:
+    """Words in the place of the answers that the filter refused."""
+    model = next(a.model for a in answers if a is not None)
     said = deps.said("(left out: the service's filter refuses this part)")
-    return [
-        a or Answer(said, given.model, notes=[f"part {n} of {len(answers)} left out: the filter refuses it"])
-        for n, a in enumerate(answers, 1)
-    ]
+    for n in left_out:
+        note = f"part {n + 1} of {len(answers)} left out: the filter refuses it"
+        answers[n] = Answer(said, model, notes=[note])
 
 
 def _recalled(
