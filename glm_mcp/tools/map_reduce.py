@@ -86,7 +86,7 @@ async def so_far(
             for n in range(len(questions)):
                 if answers[n] is None:
                     group.start_soon(one, n)
-    error = _failure(failed, late, left_out, answers, kept=not unkept)
+    error = _failure(failed, late, left_out, questions, answers, kept=not unkept)
     if error is None:
         _fill(deps, answers, left_out)
     first = next((a for a in answers if a is not None), None)
@@ -111,6 +111,7 @@ def _failure(
     failed: Sequence[GLMError],
     late: Sequence[GLMError],
     left_out: Mapping[int, ContentBlocked],
+    questions: Sequence[Question],
     answers: Sequence[Answer | None],
     *,
     kept: bool,
@@ -119,7 +120,7 @@ def _failure(
     if failed and not any(answers):
         return failed[0]
     if failed or late:
-        return _unfinished(failed[:1] or late, answers, kept=kept)
+        return _unfinished(failed[:1] or late, questions, answers, kept=kept)
     return None if any(answers) else left_out[min(left_out)]
 
 
@@ -146,11 +147,13 @@ def _recalled(
     return keys, answers
 
 
-def _unfinished(errors: Sequence[GLMError], answers: Sequence[Answer | None], *, kept: bool) -> GLMError:
+def _unfinished(
+    errors: Sequence[GLMError], questions: Sequence[Question], answers: Sequence[Answer | None], *, kept: bool
+) -> GLMError:
     """Why there is no whole answer, how far it came, and how to go on."""
-    late, done = errors[-1], [a for a in answers if a is not None]
-    partial = "\n\n".join(a.text for a in done) or None
-    said = f"{len(done)} of {len(answers)} parts"
+    done = [(q.about, a.text) for q, a in zip(questions, answers, strict=True) if a is not None]
+    partial = "\n\n".join(f"[{about}]\n{text}" if about else text for about, text in done) or None
+    late, said = errors[-1], f"{len(done)} of {len(answers)} parts"
     if not isinstance(late, TimedOut):
         return late.but(
             message=f"{late.message.rstrip('.')}; {said} are done{' and kept' if kept else ''}",
@@ -183,7 +186,7 @@ async def combined(
         whole = await ask(deps, args, Question((message,), "chat", exact=questions[0].exact))
     except GLMError as error:
         kept = not any("could not be kept" in note for answer in answers for note in answer.notes)
-        raise _unfinished([error], answers, kept=kept) from error
+        raise _unfinished([error], questions, answers, kept=kept) from error
     add(whole, answers)
     whole.seconds = anyio.current_time() - started
     whole.notes.append(f"read in {len(answers)} parts by {_models(answers)}, then combined")

@@ -62,7 +62,7 @@ async def transcribed(
             (p, _turn(p, some, shown[p.number], lang)) for p in pages for some in shown[p.number].questions
         ]
         asked = [page for page, _ in turns]
-        questions = [Question((turn,), "vision", task="ocr") for _, turn in turns]
+        questions = [Question((t,), "vision", task="ocr", about=deps.said(p.label)) for p, t in turns]
         if questions:
             answers, failure = await so_far(deps, replace(args, json=None), questions)
     except GLMError as error:
@@ -77,8 +77,7 @@ async def transcribed(
         unread = [p for p in pages if p.number not in shown or len(came[p.number]) < count[p.number]]
         # The pages that have text are worth having; without any there is nothing but the error.
         if whole or not any(_own(p) for p in document.pages if p not in pages or p.as_image == "pictures"):
-            some = [f"[{deps.said(p.label)}]\n{texts[p.number]}" for p in pages if came[p.number]]
-            raise failure.but(partial="\n\n".join(some) or None)
+            raise failure
         notes.append(f"{labels(unread)} not transcribed: {failure.kind}: {failure.message}. {failure.hint}")
         for page in unread:
             text = texts[page.number] if came[page.number] or page.as_image != "garbled" else ""
