@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, fields, replace
 
 import anyio
 
@@ -29,6 +30,19 @@ ANSWERED_S = 0.5  # from a failure that ends the work to the end of the other pa
 COMBINE_SHARE = 0.25  # of the time, kept for combining
 
 
+@dataclass(frozen=True, slots=True)
+class Later:
+    """A question that is made when its turn comes; what it holds is let go of with its answer. `of`: what its pictures are
+    made from, a digest.
+    """
+
+    about: str
+    role: str
+    task: str
+    of: str
+    made: Callable[[], AbstractAsyncContextManager[Question]]
+
+
 async def each(
     deps: Deps, args: AnswerArgs, questions: Sequence[Question], *, share: float = 1.0
 ) -> list[Answer]:
@@ -45,7 +59,7 @@ async def each(
 
 
 async def so_far(
-    deps: Deps, args: AnswerArgs, questions: Sequence[Question], *, share: float = 1.0
+    deps: Deps, args: AnswerArgs, questions: Sequence[Question | Later], *, share: float = 1.0
 ) -> tuple[list[Answer | None], GLMError | None]:
     """As `each`, without raising what it raises: the answers that came, and why there are no others."""
     keys, answers = await in_thread(_recalled, deps, args, questions)
@@ -60,10 +74,13 @@ async def so_far(
         async with gate:
             if failed:
                 return
+            asked = questions[n]
+            exact = isinstance(asked, Question) and asked.exact
             try:
-                answer = await ask(deps, args, replace(questions[n], deadline=deadline, exact=True))
+                async with _made(asked, deadline) as question:
+                    answer = await ask(deps, args, replace(question, deadline=deadline, exact=True))
             except ContentBlocked as error:
-                if len(left_out) < MOST_LEFT_OUT and not (args.json or questions[n].exact):
+                if len(left_out) < MOST_LEFT_OUT and not (args.json or exact):
                     left_out[n] = error
                 else:
                     failed.append(error)
@@ -77,7 +94,7 @@ async def so_far(
                     parts.deadline = min(parts.deadline, anyio.current_time() + ANSWERED_S)
                 return
         answers[n] = answer
-        if lost := await in_thread(_keep, deps, keys[n], answer):
+        if question.keeps and (lost := await in_thread(_keep, deps, keys[n], answer)):
             unkept.append(lost)
         deps.progress.say(f"{sum(a is not None for a in answers)} of {len(questions)} parts done")
 
@@ -97,6 +114,23 @@ async def so_far(
     return answers, error
 
 
+@asynccontextmanager
+async def _made(asked: Question | Later, deadline: float) -> AsyncIterator[Question]:
+    """A question whose turn has come. Raises TimedOut, and as `Later.made`."""
+    if isinstance(asked, Question):
+        yield asked
+        return
+    async with AsyncExitStack() as held:
+        try:
+            with anyio.fail_at(deadline):
+                question = await held.enter_async_context(asked.made())
+        except TimeoutError:
+            raise TimedOut(
+                "the time of this call was over before a model could be asked", "Call again, or ask for less."
+            ) from None
+        yield question
+
+
 def _keep(deps: Deps, key: str, answer: Answer) -> ConfigError | None:
     """Keeps a part, or notes why it could not be: a full disk must not cost the answer. Blocking."""
     try:
@@ -111,7 +145,7 @@ def _failure(
     failed: Sequence[GLMError],
     late: Sequence[GLMError],
     left_out: Mapping[int, ContentBlocked],
-    questions: Sequence[Question],
+    questions: Sequence[Question | Later],
     answers: Sequence[Answer | None],
     *,
     kept: bool,
@@ -134,7 +168,7 @@ def _fill(deps: Deps, answers: list[Answer | None], left_out: Mapping[int, Conte
 
 
 def _recalled(
-    deps: Deps, args: AnswerArgs, questions: Sequence[Question]
+    deps: Deps, args: AnswerArgs, questions: Sequence[Question | Later]
 ) -> tuple[list[str], list[Answer | None]]:
     """The key of each question, and its answer where a call before has had it. Blocking."""
     keys = [_key(deps, args, q) for q in questions]
@@ -148,7 +182,11 @@ def _recalled(
 
 
 def _unfinished(
-    errors: Sequence[GLMError], questions: Sequence[Question], answers: Sequence[Answer | None], *, kept: bool
+    errors: Sequence[GLMError],
+    questions: Sequence[Question | Later],
+    answers: Sequence[Answer | None],
+    *,
+    kept: bool,
 ) -> GLMError:
     """Why there is no whole answer, how far it came, and how to go on."""
     done = [(q.about, a.text) for q, a in zip(questions, answers, strict=True) if a is not None]
@@ -216,7 +254,7 @@ def add(answer: Answer, others: Sequence[Answer]) -> None:
         answer.notes += [note for note in other.notes if note not in answer.notes]
 
 
-def _key(deps: Deps, args: AnswerArgs, question: Question) -> str:
+def _key(deps: Deps, args: AnswerArgs, question: Question | Later) -> str:
     """A digest of all that the answer depends on: model asked, options, every word and every byte."""
     digest = hashlib.sha256()
     options = {f.name: getattr(args, f.name) for f in fields(AnswerArgs)}
@@ -224,6 +262,9 @@ def _key(deps: Deps, args: AnswerArgs, question: Question) -> str:
     digest.update(
         json.dumps([options, chain, question.task, deps.glm.home.url], sort_keys=True, default=str).encode()
     )
+    if isinstance(question, Later):
+        digest.update(b"l" + question.of.encode())
+        return digest.hexdigest()
     for message in question.messages:
         digest.update(message.role.encode())
         for part in message.parts():

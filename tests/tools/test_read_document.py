@@ -378,6 +378,31 @@ async def test_finished_parts_are_kept_and_the_same_call_goes_on(
     assert "3 of 3 parts kept from an earlier call" in again
 
 
+async def test_pages_of_a_long_scan_are_drawn_as_their_turn_comes_and_those_that_are_kept_no_more(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    scanned(folders, 10)
+    heard: list[str] = []
+
+    async def hear(progress: float, total: float | None, message: str | None) -> None:
+        heard.append(message or "")
+
+    wish = {"documents": "scan.pdf"}
+    sim.queue(*(Reply(text=f"Text {n}.") for n in range(8)), Fault("hang", times=0))
+    async with connect(GLM_DEADLINE_S=4 * slowness(), GLM_MAX_CONCURRENCY=1, GLM_FALLBACK="0") as client:
+        first = text_of(await client.call_tool("read_document", wish, progress_callback=hear))
+        assert first.startswith("timeout: 8 of 10 parts done before the deadline")
+        assert "rendering pages 1 to 8 of scan.pdf" in heard
+        heard.clear()
+        sim.clear()
+        sim.queue(Reply(text="More.", times=0))
+        text = text_of(await client.call_tool("read_document", wish, progress_callback=hear))
+    assert len(sim.received) == 2
+    assert text.count("More.") == 2
+    assert "8 of 10 parts kept from an earlier call" in text
+    assert "rendering pages 1 to 8 of scan.pdf" not in heard
+
+
 @pytest.mark.parametrize(("code", "kind"), [("1305", "overloaded"), ("500", "upstream")])
 async def test_parts_before_an_overload_are_kept_and_told(
     connect: Connect, sim: Simulator, folders: Folders, code: str, kind: str

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
 from glm_mcp.errors import GLMError
 from glm_mcp.glm.calls import Answer
 from glm_mcp.glm.messages import Message, Text
+from glm_mcp.glm.threads import in_thread
+from glm_mcp.media.documents.read import holds_pictures
 from glm_mcp.media.types import Document, Page, Picture, Source
 from glm_mcp.tools.arguments import AnswerArgs
 from glm_mcp.tools.ask import Question
 from glm_mcp.tools.base import Deps
 from glm_mcp.tools.context_window import beginning, labels
-from glm_mcp.tools.map_reduce import so_far
+from glm_mcp.tools.map_reduce import Later, so_far
+from glm_mcp.tools.pages.drawing import Drawing
 from glm_mcp.tools.pages.shown import Shown, drawn, text_beside
 from glm_mcp.tools.tasks import BESIDE, PICTURES, TRANSCRIBE, language
 from glm_mcp.tools.words.chinese import Lang
@@ -53,36 +57,59 @@ async def transcribed(
         return Transcript({}, [], asked=False)
     lang = language(beginning(document.pages).replace(_MARK, ""), deps.settings)
     shown: dict[int, Shown] = {}
-    asked: list[Page] = []
+    asked: list[tuple[Page, Question | Later]] = []
     answers: list[Answer | None] = []
     failure: GLMError | None = None
+    drawing = Drawing(deps, source, pages, deps.glm.models("vision", args.model)[0], password)
     try:
-        shown = await drawn(deps, source, pages, notes, model=args.model, password=password, whole=whole)
-        turns = [
-            (p, _turn(p, some, shown[p.number], lang)) for p in pages for some in shown[p.number].questions
-        ]
-        asked = [page for page, _ in turns]
-        questions = [Question((t,), "vision", task="ocr", about=deps.said(p.label)) for p, t in turns]
-        if questions:
-            answers, failure = await so_far(deps, replace(args, json=None), questions)
+        if holds_pictures(source) and not whole:
+            shown = await drawn(deps, source, pages, notes, model=args.model)
+            asked = [
+                (page, question) for page in pages for question in _of(deps, page, shown[page.number], lang)
+            ]
+        else:
+            digest = await in_thread(source.digest)
+            asked = [(page, _later(deps, drawing, page, digest, lang)) for page in pages]
+        if asked:
+            answers, failure = await so_far(deps, replace(args, json=None), [part for _, part in asked])
     except GLMError as error:
         failure = error
+    notes += drawing.notes
     came: dict[int, list[Answer]] = {page.number: [] for page in pages}
-    read = [(page, answer) for page, answer in zip(asked, answers, strict=False) if answer is not None]
+    read = [(page, answer) for (page, _), answer in zip(asked, answers, strict=False) if answer is not None]
     for page, answer in read:
         came[page.number].append(answer)
     texts = {page.number: _text(page, came[page.number], shown, whole=whole) for page in pages}
     if failure is not None:
-        count = Counter(page.number for page in asked)
-        unread = [p for p in pages if p.number not in shown or len(came[p.number]) < count[p.number]]
         # The pages that have text are worth having; without any there is nothing but the error.
         if whole or not any(_own(p) for p in document.pages if p not in pages or p.as_image == "pictures"):
             raise failure
+        wanted = Counter(page.number for page, _ in asked)
+        unread = [p for p in pages if not asked or len(came[p.number]) < wanted[p.number]]
         notes.append(f"{labels(unread)} not transcribed: {failure.kind}: {failure.message}. {failure.hint}")
         for page in unread:
             text = texts[page.number] if came[page.number] or page.as_image != "garbled" else ""
             texts[page.number] = f"{text}\n\n{_unread(deps, page, failure)}".strip()
     return Transcript(texts, read, asked=bool(read or (failure and failure.attempts)))
+
+
+def _of(deps: Deps, page: Page, shown: Shown, lang: Lang) -> list[Question]:
+    """What is asked about the pictures of a page."""
+    turns = [_turn(page, pictures, shown, lang) for pictures in shown.questions]
+    return [Question((turn,), "vision", task="ocr", about=deps.said(page.label)) for turn in turns]
+
+
+def _later(deps: Deps, drawing: Drawing, page: Page, digest: str, lang: Lang) -> Later:
+    """What is asked about a page, which is drawn when its turn comes."""
+
+    @asynccontextmanager
+    async def made() -> AsyncIterator[Question]:
+        async with drawing.page(page.number) as pictures:
+            (question,) = _of(deps, page, Shown((tuple(pictures),)), lang)
+            # With more fonts it is drawn otherwise.
+            yield replace(question, keeps=not any(picture.lacks for picture in pictures))
+
+    return Later(deps.said(page.label), "vision", "ocr", f"{digest} {page.number} {TRANSCRIBE[lang]}", made)
 
 
 def _text(page: Page, answers: Sequence[Answer], shown: Mapping[int, Shown], *, whole: bool) -> str:
