@@ -2,8 +2,9 @@
 
     python benchmarks/server.py [--rounds 15]
 
-Targets: start to tools/list <= 1.10 x bare; one chat <= 1.25 x bare; 32 calls of 500 ms <= 0.65 s with 95 % of pings
-within 50 ms; tools/list <= 6,000 bytes. Exit status 1 when one is missed.
+Targets: the first start to tools/list <= 1.10 x bare, each later one, answered from the record of the first, <= 0.25 x;
+one chat <= 1.25 x bare; 32 calls of 500 ms <= 0.65 s with 95 % of pings within 50 ms; tools/list <= 6,000 bytes. Exit
+status 1 when one is missed.
 """
 
 from __future__ import annotations
@@ -14,11 +15,36 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from stdio import Server, Upstream, bare, ours
 
+from glm_mcp.server.front.conditions import place_of
+
 CALLS = 32
+RECORD_S = 20.0  # until a start has surely been recorded
 PINGS_EVERY_S = 0.01
+
+
+def record() -> Path:
+    """Where the answers of a start lie for the next."""
+    place = place_of([])
+    assert place is not None
+    return Path(place.file)
+
+
+def first() -> Server:
+    """A start of which nothing is on record."""
+    record().unlink(missing_ok=True)
+    return ours()
+
+
+def recorded() -> None:
+    """Leaves the answers of a start on record."""
+    with first():
+        until = time.monotonic() + RECORD_S
+        while not record().exists() and time.monotonic() < until:
+            time.sleep(0.05)
 
 
 def start(make: Callable[[], Server]) -> tuple[float, int]:
@@ -75,11 +101,17 @@ def main() -> int:
         missed += value > limit
         print(f"{'ok  ' if value <= limit else 'MISS'} {what}: {value:.3f}{unit} (target {limit:g}{unit})")
 
-    start(bare), start(ours)
-    pairs = [(start(ours), start(bare)) for _ in range(rounds)]
-    own, base = ([p[i][0] for p in pairs] for i in (0, 1))
-    print(f"start to tools/list: {statistics.median(own):.3f} s, bare {statistics.median(base):.3f} s")
-    verdict("start, ratio", statistics.median(a / b for a, b in zip(own, base, strict=True)), 1.10)
+    start(bare), start(first)
+    for which, make, limit in (("first", first, 1.10), ("later", ours, 0.25)):
+        if make is ours:
+            recorded()
+        pairs = [(start(make), start(bare)) for _ in range(rounds)]
+        own, base = ([p[i][0] for p in pairs] for i in (0, 1))
+        print(
+            f"{which} start to tools/list: {statistics.median(own):.3f} s, bare {statistics.median(base):.3f} s"
+        )
+        ratio = statistics.median(a / b for a, b in zip(own, base, strict=True))
+        verdict(f"{which} start, ratio", ratio, limit)
     verdict("tools/list", pairs[0][0][1], 6000, " bytes")
 
     with Upstream() as upstream, ours(upstream.env) as server, bare(upstream.env) as baseline:

@@ -317,5 +317,5 @@ class _Reader:
 
 
 async def counted(request: ChatRequest) -> ChatRequest:
-    """The request with its tokens counted, in a thread: long texts take some milliseconds."""
-    return replace(request, tokens=await in_thread(text_tokens, request))
+    """The request with its tokens counted once; of long texts, which take some milliseconds, in a thread."""
+    return replace(request, tokens=await in_thread_if(request.long, text_tokens, request))

@@ -122,9 +122,9 @@ class GLMClient:
         if self.engine is not None:
             await self.meet()
             request = await with_bytes(request, job.inline)
-        if request.long or self._counting.locked():
-            async with self._counting:  # one by one: the parts of a long work keep their order
-                request = await counted(request) if request.long else request
+        # One by one: the parts of a long work keep their order.
+        async with self._counting if request.long or self._counting.locked() else nullcontext():
+            request = await counted(request)
         chain = self._candidates(job, lambda c: unable(c, self.home, request, job.task))
         call = ChatCall(self._post, request, job, progress, dialects=self._dialects, engine=self.engine)
         race = await self._run(call, chain, job, progress)

@@ -53,11 +53,13 @@ class Findings:
     def corrected(self, card: Card) -> Card:
         """The card with what is known in the place of what was expected."""
         facts = self.of(card.id)
+        if not facts:
+            return card
         changes: dict[str, Any] = {name: facts[name] for name in _FIELDS if name in facts}
         forms = [form for form in card.image_forms if facts.get(form) is not False]
         if forms:  # where both were refused the picture was to blame
             changes["image_forms"] = tuple(sorted(forms, key=lambda form: facts.get(form) is not True))
-        return replace(card, **changes) if facts else card
+        return replace(card, **changes)
 
     def updated(self, facts: Mapping[str, Mapping[str, Value]], asked: str) -> Findings:
         """With new facts; what is not known this time stays as it was."""

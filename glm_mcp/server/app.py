@@ -130,14 +130,13 @@ class App:
         )
         self.tools = [TOOLS[name] for name in settings.tools]
         self.reach: Reach = "here" if not remote else "server" if settings.allowed_dirs else "nowhere"
-        self.deadlines: Deadlines | None = None  # where a late call can be answered beside the event loop
+        self.deadlines: Deadlines | None = None  # over stdio: a late call is answered beside the event loop
 
     async def look_at_key(self) -> None:
         """Takes over the key that the settings file has now. Raises ConfigError where the settings allow no call."""
         if self._wrong:
             raise self._wrong
-        # One person's next call is to find what was just stored; a team's calls are too many for a look each.
-        if not self._watched or (self.remote and not self._watched.due(self.settings)):
+        if not self._watched or not self._watched.due(self.settings):
             return
         now = await in_thread(self._watched.take, self.settings)
         if now is None:

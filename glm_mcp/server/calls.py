@@ -36,7 +36,6 @@ async def call(app: App, tool: Tool, context: Context, arguments: dict[str, Any]
         # Not by way of `deps`, which holds this: in a circle a large request would stay until the collector comes by.
         await context.session.report_progress(step, None, said(message, chosen(app.settings.lang)))
 
-    # A client that gives no token hears nothing; one in this process gives none and listens.
     progress = Progress(send, app.on_text)
     client, caller = app.client_of(context), app.caller_of(context)
     deadline = anyio.current_time() + client.deadline_s
@@ -55,11 +54,7 @@ async def call(app: App, tool: Tool, context: Context, arguments: dict[str, Any]
             deps,
         )
 
-    token = (context.meta or {}).get("progress_token")
-    listens = context.request is None or token is not None
-    if isinstance(token, str) and len(token) > TOKEN_CHARS:
-        listens = False  # each message would repeat it
-    async with progress.told() if listens else nullcontext():
+    async with progress.told() if _listens(app, context) else nullcontext():
         with app.watched(context, deadline + GRACE_S, late), ends_at(deadline, grace_s=GRACE_S):
             try:
                 await app.look_at_key()
@@ -87,6 +82,14 @@ async def call(app: App, tool: Tool, context: Context, arguments: dict[str, Any]
     if is_much(arguments):
         give_back_soon()
     return content
+
+
+def _listens(app: App, context: Context) -> bool:
+    """Whether the client wants to be told how a call goes on."""
+    token = (context.meta or {}).get("progress_token")
+    if token is None:  # one in this process gives none and listens
+        return context.request is None and app.deadlines is None
+    return not isinstance(token, str) or len(token) <= TOKEN_CHARS  # each message repeats it
 
 
 async def _fitted(result: ToolResult, deps: Deps) -> Content:

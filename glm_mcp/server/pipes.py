@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import select
+import stat
 import sys
 import threading
 
@@ -32,14 +34,37 @@ class Output:
         self._descriptor = descriptor
         self._lock = threading.Lock()
         self._answered: set[Ident] = set()
+        self._room = _room(descriptor)
 
     def write(self, message: JSONRPCMessage) -> None:
         """Writes a message from a thread, unless it answers what was answered by `answer`."""
         with self._lock:
-            if isinstance(message, JSONRPCResponse | JSONRPCError) and message.id in self._answered:
-                self._answered.discard(message.id)
-            else:
+            if not self._is_answered(message):
                 patient.write(self._descriptor, _line(message))
+
+    def write_at_once(self, message: JSONRPCMessage) -> bool:
+        """Writes a small message from the event loop where nothing has to be waited for; False where it is left to a
+        thread. Raises OSError.
+        """
+        if self._room is None or not self._lock.acquire(blocking=False):
+            return False
+        try:
+            line = _line(message)
+            # With so much room there is none that a write of a few bytes would wait for.
+            if len(line) > select.PIPE_BUF or self._room.poll(0) != [(self._descriptor, select.POLLOUT)]:
+                return False
+            if not self._is_answered(message):
+                patient.write(self._descriptor, line)
+            return True
+        finally:
+            self._lock.release()
+
+    def _is_answered(self, message: JSONRPCMessage) -> bool:
+        """Whether it answers what was answered by `answer`; to be asked once for each."""
+        if isinstance(message, JSONRPCResponse | JSONRPCError) and message.id in self._answered:
+            self._answered.discard(message.id)
+            return True
+        return False
 
     def answer(self, message: JSONRPCResponse | JSONRPCError) -> None:
         """Writes an answer from a thread; one to the same request that comes by `write` later is dropped."""
@@ -52,6 +77,19 @@ class Output:
         """Writes a line from a thread."""
         with self._lock:
             patient.write(self._descriptor, line)
+
+
+def _room(descriptor: int) -> select.poll | None:
+    """Tells whether a message of `select.PIPE_BUF` bytes can be written without waiting; None where nothing does."""
+    mode = os.fstat(descriptor).st_mode
+    # Python promises it of pipes; Linux holds it for the sockets, too, that Node gives its children.
+    if sys.platform == "win32" or not (
+        stat.S_ISFIFO(mode) or (sys.platform == "linux" and stat.S_ISSOCK(mode))
+    ):
+        return None
+    room = select.poll()
+    room.register(descriptor, select.POLLOUT)
+    return room
 
 
 def _line(message: JSONRPCMessage) -> bytes:

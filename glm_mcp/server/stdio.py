@@ -33,6 +33,7 @@ ANSWER_BYTES = 16 << 10  # at the least, with the task that waits to say it
 LINE_BYTES = 1 << 10  # of a line that is held, besides its own
 HELD_BYTES = 1 << 20  # of lines that are read on then, for a cancellation among them
 LOOK_S = 0.1  # between two looks at whether answers are read again
+SMALL_BYTES = 4 << 10  # of text in a message that is made into a line on the event loop
 SETTLE_S = 0.5  # after the end of stdin, for lists that were asked for just before
 
 
@@ -71,7 +72,8 @@ async def _write(messages: MemoryObjectReceiveStream[SessionMessage], output: Ou
     own = anyio.CapacityLimiter(1)  # those of calls may all wait
     async with messages:
         async for item in messages:
-            await in_thread(output.write, item.message, among=own)
+            if not (_is_small(item.message) and output.write_at_once(item.message)):
+                await in_thread(output.write, item.message, among=own)
 
 
 _Read = tuple[SessionMessage | JSONRPCError, int]  # with the length of its line
@@ -202,6 +204,15 @@ class Outgoing(ObjectSendStream[SessionMessage]):
 
     async def aclose(self) -> None:
         await self._stream.aclose()
+
+
+def _is_small(message: JSONRPCMessage) -> bool:
+    """Whether it is a call's answer of a few words, or tells how one goes on."""
+    if isinstance(message, JSONRPCResponse):
+        result = message.result
+        large = "content" not in result or "structuredContent" in result
+        return not large and _size(message) <= ANSWER_BYTES + SMALL_BYTES
+    return isinstance(message, JSONRPCNotification)
 
 
 def _size(answer: JSONRPCMessage) -> int:

@@ -23,7 +23,9 @@ INDENTED_CHARS = 4_000  # up to here JSON is written for people, a value a line
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked, and what for. `exact`: half an answer is worth nothing (boxes, calls, timelines)."""
+    """What is asked, and what for. `exact`: half an answer is worth nothing (boxes, calls, timelines). `about`: what it is
+    of, where others are not answered. `keeps`: another call may use its answer.
+    """
 
     messages: tuple[Message, ...]
     role: str
@@ -31,6 +33,8 @@ class Question:
     exact: bool = False
     functions: tuple[dict[str, Any], ...] = ()
     deadline: float | None = None
+    about: str = ""
+    keeps: bool = True
 
 
 async def ask(deps: Deps, args: AnswerArgs, question: Question) -> Answer:

@@ -187,12 +187,14 @@ async def _one_by_one(
             f"{args.model or 'the model'} takes one picture a call and cannot compare",
             "Leave model out, or name glm-4.6v-flash.",
         )
-    answers = await each(deps, args, [_question([p], words, args.task or "describe") for p in pictures])
+    names = [label or p.part.name for label, p in zip(_labels(pictures, deps.said), pictures, strict=True)]
+    asked = [
+        replace(_question([p], words, args.task or "describe"), about=name)
+        for name, p in zip(names, pictures, strict=True)
+    ]
+    answers = await each(deps, args, asked)
     whole = together(answers)
-    whole.text = "\n\n".join(
-        f"[{label or p.part.name}]\n{a.text}"
-        for label, p, a in zip(_labels(pictures, deps.said), pictures, answers, strict=True)
-    )
+    whole.text = "\n\n".join(f"[{name}]\n{a.text}" for name, a in zip(names, answers, strict=True))
     why = "together they were too many" if refused else f"{whole.model} takes one at a time"
     whole.notes.append(f"{len(pictures)} pictures, one call each: {why}")
     return result(deps, args, whole, notes)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, fields, replace
 
 import anyio
 
@@ -29,6 +30,19 @@ ANSWERED_S = 0.5  # from a failure that ends the work to the end of the other pa
 COMBINE_SHARE = 0.25  # of the time, kept for combining
 
 
+@dataclass(frozen=True, slots=True)
+class Later:
+    """A question that is made when its turn comes; what it holds is let go of with its answer. `of`: what its pictures are
+    made from, a digest.
+    """
+
+    about: str
+    role: str
+    task: str
+    of: str
+    made: Callable[[], AbstractAsyncContextManager[Question]]
+
+
 async def each(
     deps: Deps, args: AnswerArgs, questions: Sequence[Question], *, share: float = 1.0
 ) -> list[Answer]:
@@ -38,6 +52,16 @@ async def each(
     that is left. The first answer's `seconds` become those of all of them together. Raises what may pass, such as an
     overload, else the first failure; both with what is done so far.
     """
+    answers, error = await so_far(deps, args, questions, share=share)
+    if error is not None:
+        raise error
+    return [a for a in answers if a is not None]
+
+
+async def so_far(
+    deps: Deps, args: AnswerArgs, questions: Sequence[Question | Later], *, share: float = 1.0
+) -> tuple[list[Answer | None], GLMError | None]:
+    """As `each`, without raising what it raises: the answers that came, and why there are no others."""
     keys, answers = await in_thread(_recalled, deps, args, questions)
     recalled = sum(a is not None for a in answers)
     started = anyio.current_time()
@@ -50,10 +74,13 @@ async def each(
         async with gate:
             if failed:
                 return
+            asked = questions[n]
+            exact = isinstance(asked, Question) and asked.exact
             try:
-                answer = await ask(deps, args, replace(questions[n], deadline=deadline, exact=True))
+                async with _made(asked, deadline) as question:
+                    answer = await ask(deps, args, replace(question, deadline=deadline, exact=True))
             except ContentBlocked as error:
-                if len(left_out) < MOST_LEFT_OUT and not (args.json or questions[n].exact):
+                if len(left_out) < MOST_LEFT_OUT and not (args.json or exact):
                     left_out[n] = error
                 else:
                     failed.append(error)
@@ -67,7 +94,7 @@ async def each(
                     parts.deadline = min(parts.deadline, anyio.current_time() + ANSWERED_S)
                 return
         answers[n] = answer
-        if lost := await in_thread(_keep, deps, keys[n], answer):
+        if question.keeps and (lost := await in_thread(_keep, deps, keys[n], answer)):
             unkept.append(lost)
         deps.progress.say(f"{sum(a is not None for a in answers)} of {len(questions)} parts done")
 
@@ -76,16 +103,32 @@ async def each(
             for n in range(len(questions)):
                 if answers[n] is None:
                     group.start_soon(one, n)
-    if failed:
-        raise _unfinished(failed[:1], answers, kept=not unkept) if any(answers) else failed[0]
-    if late:
-        raise _unfinished(late, answers, kept=not unkept) from late[-1]
-    done = _with_gaps(deps, answers, left_out)
-    if len(done) > 1:
-        done[0].seconds = anyio.current_time() - started
-    if recalled:
-        done[0].notes.append(f"{recalled} of {len(done)} parts kept from an earlier call")
-    return done
+    error = _failure(failed, late, left_out, questions, answers, kept=not unkept)
+    if error is None:
+        _fill(deps, answers, left_out)
+    first = next((a for a in answers if a is not None), None)
+    if first is not None and len(answers) > 1:
+        first.seconds = anyio.current_time() - started
+    if first is not None and recalled:
+        first.notes.append(f"{recalled} of {len(answers)} parts kept from an earlier call")
+    return answers, error
+
+
+@asynccontextmanager
+async def _made(asked: Question | Later, deadline: float) -> AsyncIterator[Question]:
+    """A question whose turn has come. Raises TimedOut, and as `Later.made`."""
+    if isinstance(asked, Question):
+        yield asked
+        return
+    async with AsyncExitStack() as held:
+        try:
+            with anyio.fail_at(deadline):
+                question = await held.enter_async_context(asked.made())
+        except TimeoutError:
+            raise TimedOut(
+                "the time of this call was over before a model could be asked", "Call again, or ask for less."
+            ) from None
+        yield question
 
 
 def _keep(deps: Deps, key: str, answer: Answer) -> ConfigError | None:
@@ -98,22 +141,34 @@ def _keep(deps: Deps, key: str, answer: Answer) -> ConfigError | None:
     return None
 
 
-def _with_gaps(
-    deps: Deps, answers: Sequence[Answer | None], left_out: Mapping[int, ContentBlocked]
-) -> list[Answer]:
-    """The answers, with words in the place of those that were refused. Raises the refusal where there is no other."""
-    given = next((a for a in answers if a is not None), None)
-    if given is None:
-        raise next(iter(left_out.values()))
+def _failure(
+    failed: Sequence[GLMError],
+    late: Sequence[GLMError],
+    left_out: Mapping[int, ContentBlocked],
+    questions: Sequence[Question | Later],
+    answers: Sequence[Answer | None],
+    *,
+    kept: bool,
+) -> GLMError | None:
+    """Why the answers are not all there; None where they are, or only what the filter refuses is missing."""
+    if failed and not any(answers):
+        return failed[0]
+    if failed or late:
+        return _unfinished(failed[:1] or late, questions, answers, kept=kept)
+    return None if any(answers) else left_out[min(left_out)]
+
+
+def _fill(deps: Deps, answers: list[Answer | None], left_out: Mapping[int, ContentBlocked]) -> None:
+    """Words in the place of the answers that the filter refused."""
+    model = next(a.model for a in answers if a is not None)
     said = deps.said("(left out: the service's filter refuses this part)")
-    return [
-        a or Answer(said, given.model, notes=[f"part {n} of {len(answers)} left out: the filter refuses it"])
-        for n, a in enumerate(answers, 1)
-    ]
+    for n in left_out:
+        note = f"part {n + 1} of {len(answers)} left out: the filter refuses it"
+        answers[n] = Answer(said, model, notes=[note])
 
 
 def _recalled(
-    deps: Deps, args: AnswerArgs, questions: Sequence[Question]
+    deps: Deps, args: AnswerArgs, questions: Sequence[Question | Later]
 ) -> tuple[list[str], list[Answer | None]]:
     """The key of each question, and its answer where a call before has had it. Blocking."""
     keys = [_key(deps, args, q) for q in questions]
@@ -126,11 +181,17 @@ def _recalled(
     return keys, answers
 
 
-def _unfinished(errors: Sequence[GLMError], answers: Sequence[Answer | None], *, kept: bool) -> GLMError:
+def _unfinished(
+    errors: Sequence[GLMError],
+    questions: Sequence[Question | Later],
+    answers: Sequence[Answer | None],
+    *,
+    kept: bool,
+) -> GLMError:
     """Why there is no whole answer, how far it came, and how to go on."""
-    late, done = errors[-1], [a for a in answers if a is not None]
-    partial = "\n\n".join(a.text for a in done) or None
-    said = f"{len(done)} of {len(answers)} parts"
+    done = [(q.about, a.text) for q, a in zip(questions, answers, strict=True) if a is not None]
+    partial = "\n\n".join(f"[{about}]\n{text}" if about else text for about, text in done) or None
+    late, said = errors[-1], f"{len(done)} of {len(answers)} parts"
     if not isinstance(late, TimedOut):
         return late.but(
             message=f"{late.message.rstrip('.')}; {said} are done{' and kept' if kept else ''}",
@@ -163,7 +224,7 @@ async def combined(
         whole = await ask(deps, args, Question((message,), "chat", exact=questions[0].exact))
     except GLMError as error:
         kept = not any("could not be kept" in note for answer in answers for note in answer.notes)
-        raise _unfinished([error], answers, kept=kept) from error
+        raise _unfinished([error], questions, answers, kept=kept) from error
     add(whole, answers)
     whole.seconds = anyio.current_time() - started
     whole.notes.append(f"read in {len(answers)} parts by {_models(answers)}, then combined")
@@ -193,7 +254,7 @@ def add(answer: Answer, others: Sequence[Answer]) -> None:
         answer.notes += [note for note in other.notes if note not in answer.notes]
 
 
-def _key(deps: Deps, args: AnswerArgs, question: Question) -> str:
+def _key(deps: Deps, args: AnswerArgs, question: Question | Later) -> str:
     """A digest of all that the answer depends on: model asked, options, every word and every byte."""
     digest = hashlib.sha256()
     options = {f.name: getattr(args, f.name) for f in fields(AnswerArgs)}
@@ -201,6 +262,9 @@ def _key(deps: Deps, args: AnswerArgs, question: Question) -> str:
     digest.update(
         json.dumps([options, chain, question.task, deps.glm.home.url], sort_keys=True, default=str).encode()
     )
+    if isinstance(question, Later):
+        digest.update(b"l" + question.of.encode())
+        return digest.hexdigest()
     for message in question.messages:
         digest.update(message.role.encode())
         for part in message.parts():

@@ -176,13 +176,13 @@ async def _markdown(deps: Deps, args: ReadArgs, documents: Read, notes: list[str
     """The documents as Markdown. Pages without usable text are transcribed by the model, and it says so."""
     parts: list[tuple[str, Document, dict[int, str]]] = []
     read: list[tuple[Page, Answer]] = []
+    asked = False
     for source, document in documents:
-        written, more = await transcribed(
-            deps, args, source, document, notes, mode=args.mode, password=args.password
-        )
-        read += more
+        seen = await transcribed(deps, args, source, document, notes, mode=args.mode, password=args.password)
+        read += seen.answers
+        asked |= seen.asked
         title = f"# {document.name}\n\n" if len(documents) > 1 else ""
-        parts.append((title, document, written))
+        parts.append((title, document, seen.texts))
         notes += _of_document(source, document)
     if args.mode == "text":
         missing = [p for _, d in documents for p in d.pages if p.as_image and not p.text.strip()]
@@ -200,7 +200,8 @@ async def _markdown(deps: Deps, args: ReadArgs, documents: Read, notes: list[str
         total.notes[:0] = by_model([page for page, _ in read], whole=args.mode == "vision")
         finished = result(deps, replace(args, thinking="false"), total, notes)
     else:
-        line = noted(deps, ["read on this machine, no model asked", *notes])
+        here = "read on this machine" if asked else "read on this machine, no model asked"
+        line = noted(deps, [here, *notes])
         finished = ToolResult("", notes=[line], data={"notes": notes})
     rows = [{"name": d.name, "kind": d.kind, "pages": len(d.pages), "total": d.total} for _, d in documents]
     finished.text, finished.offset, finished.kept = text[at:], at, ident

@@ -390,6 +390,19 @@ async def test_a_model_of_one_picture_is_asked_once_for_each(
     assert compare.startswith("invalid_request: glm-4v-flash takes one picture a call and cannot compare.")
 
 
+async def test_what_was_answered_of_several_pictures_before_a_refusal_is_told_under_their_names(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    sim.switches = Switches(raw_base64_images="accept", data_url_images="accept")
+    picture(folders.cwd / "a.png", (50, 40))
+    picture(folders.cwd / "b.png", (60, 40))
+    sim.queue(Reply(text="A red square."), Fault("error", code="1113", times=0))
+    async with connect(GLM_MAX_CONCURRENCY=1) as client:
+        text = await fail(client, "describe_image", images=["a.png", "b.png"], model="glm-4v-flash")
+    assert "1 of 2 parts are done and kept" in text
+    assert re.search(r"\[[ab]\.png\]\nA red square\.", text)
+
+
 async def test_the_smallest_model_is_the_last_resort_where_boxes_and_code_are_not_asked_for(
     connect: Connect, sim: Simulator, folders: Folders
 ) -> None:

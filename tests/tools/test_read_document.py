@@ -365,7 +365,7 @@ async def test_finished_parts_are_kept_and_the_same_call_goes_on(
             "timeout: 2 of 3 parts done before the deadline; meanwhile glm-4.6v-flash timeout 1×. "
             "Call again with the same arguments"
         )
-        assert "first\n\nsecond" in text
+        assert "[page 1]\nfirst\n\n[page 2]\nsecond" in text
         assert glm(result)["error"]["kind"] == "timeout"
         sim.clear()
         sim.queue(Reply(text="third"))
@@ -376,6 +376,31 @@ async def test_finished_parts_are_kept_and_the_same_call_goes_on(
         assert word in text
     assert "2 of 3 parts kept from an earlier call" in text
     assert "3 of 3 parts kept from an earlier call" in again
+
+
+async def test_pages_of_a_long_scan_are_drawn_as_their_turn_comes_and_those_that_are_kept_no_more(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    scanned(folders, 10)
+    heard: list[str] = []
+
+    async def hear(progress: float, total: float | None, message: str | None) -> None:
+        heard.append(message or "")
+
+    wish = {"documents": "scan.pdf"}
+    sim.queue(*(Reply(text=f"Text {n}.") for n in range(8)), Fault("hang", times=0))
+    async with connect(GLM_DEADLINE_S=4 * slowness(), GLM_MAX_CONCURRENCY=1, GLM_FALLBACK="0") as client:
+        first = text_of(await client.call_tool("read_document", wish, progress_callback=hear))
+        assert first.startswith("timeout: 8 of 10 parts done before the deadline")
+        assert "rendering pages 1 to 8 of scan.pdf" in heard
+        heard.clear()
+        sim.clear()
+        sim.queue(Reply(text="More.", times=0))
+        text = text_of(await client.call_tool("read_document", wish, progress_callback=hear))
+    assert len(sim.received) == 2
+    assert text.count("More.") == 2
+    assert "8 of 10 parts kept from an earlier call" in text
+    assert "rendering pages 1 to 8 of scan.pdf" not in heard
 
 
 @pytest.mark.parametrize(("code", "kind"), [("1305", "overloaded"), ("500", "upstream")])
@@ -389,7 +414,7 @@ async def test_parts_before_an_overload_are_kept_and_told(
         text = await fail(client, "read_document", documents="scan.pdf")
         assert text.startswith(f"{kind}: ")
         assert "2 of 3 parts are done and kept" in text
-        assert "first\n\nsecond" in text
+        assert "[page 1]\nfirst\n\n[page 2]\nsecond" in text
         sim.clear()
         sim.queue(Reply(text="third"))
         await say(client, "read_document", documents="scan.pdf")
@@ -624,6 +649,38 @@ async def test_pages_with_text_are_given_when_the_scanned_ones_cannot_be_transcr
     assert "(scanned, not transcribed: config)" in text
     assert "page 3 not transcribed: config: no API key is set. Get a free key" in text
     assert not sim.received
+
+
+async def test_scanned_pages_that_were_read_in_time_stand_beside_those_that_were_not(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    scans = [noise(0, 0, 595, 842) + lines([str(n)]) for n in range(3)]
+    (folders.cwd / "mixed.pdf").write_bytes(pdf([lines(["Words of a page that has its own."] * 20), *scans]))
+    sim.queue(Reply(text="first"), Reply(text="second"), Fault("hang", times=0))
+    async with connect(GLM_DEADLINE_S=3 * slowness(), GLM_MAX_CONCURRENCY=1, GLM_FALLBACK="0") as client:
+        text = await say(client, "read_document", documents="mixed.pdf")
+        assert "Words of a page that has its own." in text
+        assert "[page 2]\nfirst\n\n[page 3]\nsecond\n\n[page 4]\n" in text
+        assert text.count("(scanned, not transcribed: timeout)") == 1
+        assert "2 scanned pages transcribed by the model" in text
+        assert "page 4 not transcribed: timeout: 2 of 3 parts done before the deadline" in text
+        sim.clear()
+        sim.queue(Reply(text="third"))
+        text = await say(client, "read_document", documents="mixed.pdf")
+    assert len(sim.received) == 1
+    assert "[page 4]\nthird" in text
+    assert "not transcribed" not in text
+
+
+async def test_a_model_that_was_asked_in_vain_is_not_said_to_have_been_left_alone(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    shutil.copy(SAMPLES / "report.pdf", folders.cwd)
+    sim.queue(Fault("error", code="1113", times=0))
+    async with connect() as client:
+        text = await say(client, "read_document", documents="report.pdf")
+    assert "[read on this machine · " in text
+    assert "page 3 not transcribed: quota: " in text
 
 
 async def test_a_document_of_scanned_pages_alone_is_an_error_without_a_model(

@@ -79,6 +79,10 @@ class Room:
             )
         self._add("pictures", size)
 
+    def put_away(self, size: int) -> None:
+        """So many bytes of pictures and films are held no longer."""
+        self._add("pictures", -size)
+
     def _add(self, what: str, amount: int) -> None:
         self._call[what] += amount
         self._caller[what] += amount

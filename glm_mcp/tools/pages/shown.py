@@ -9,13 +9,13 @@ from itertools import chain
 import anyio
 
 from glm_mcp.errors import GLMError
-from glm_mcp.media.documents.read import Embedded, embedded_pictures, holds_pictures, render_pages
-from glm_mcp.media.glyphs import missing_note
+from glm_mcp.media.documents.read import Embedded, embedded_pictures, holds_pictures
 from glm_mcp.media.images.prepare import prepare_image
 from glm_mcp.media.types import Page, Picture, Source
 from glm_mcp.registry import Card
 from glm_mcp.tools.base import Deps
 from glm_mcp.tools.context_window import labels
+from glm_mcp.tools.pages.drawing import Drawing
 from glm_mcp.tools.sources import Opened, pictured
 
 PICTURE_BYTES = 1_000_000  # of one within a document; a page of a PDF has a quarter of it
@@ -56,13 +56,9 @@ async def drawn(
     card = deps.glm.models("vision", model)[0]
     if holds_pictures(source) and not whole:
         return await _embedded(deps, source, pages, notes, card)
-    deps.progress.say(f"rendering {len(pages)} page{'s' * (len(pages) > 1)} of {source.name}")
-    pictures: dict[int, list[Picture]] = {page.number: [] for page in pages}
-    made = await render_pages(source, list(pictures), card, password=password)
-    for picture in pictured(deps, made):
-        pictures[picture.page].append(picture)
-    lacks = missing_note({letter for picture in made for letter in picture.lacks})
-    notes += [lacks] * bool(lacks)
+    drawing = Drawing(deps, source, pages, card, password)
+    pictures = await drawing.draw([page.number for page in pages])
+    notes += drawing.notes
     return {number: Shown((tuple(some),)) for number, some in pictures.items()}
 
 

@@ -2,23 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 
 from glm_mcp.errors import GLMError
 from glm_mcp.glm.calls import Answer
 from glm_mcp.glm.messages import Message, Text
+from glm_mcp.glm.threads import in_thread
+from glm_mcp.media.documents.read import holds_pictures
 from glm_mcp.media.types import Document, Page, Picture, Source
 from glm_mcp.tools.arguments import AnswerArgs
 from glm_mcp.tools.ask import Question
 from glm_mcp.tools.base import Deps
 from glm_mcp.tools.context_window import beginning, labels
-from glm_mcp.tools.map_reduce import each
+from glm_mcp.tools.map_reduce import Later, so_far
+from glm_mcp.tools.pages.drawing import Drawing
 from glm_mcp.tools.pages.shown import Shown, drawn, text_beside
 from glm_mcp.tools.tasks import BESIDE, PICTURES, TRANSCRIBE, language
 from glm_mcp.tools.words.chinese import Lang
 
 _MARK = "[picture]"  # in the place of one without a description
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """`texts`: of the pages that a model was to read, by number. `answers`: its own, each with its page. `asked`: whether it
+    was, whatever came of it.
+    """
+
+    texts: dict[int, str]
+    answers: list[tuple[Page, Answer]]
+    asked: bool
 
 
 async def transcribed(
@@ -30,34 +46,79 @@ async def transcribed(
     *,
     mode: str,
     password: str | None,
-) -> tuple[dict[int, str], list[tuple[Page, Answer]]]:
-    """The text of the pages that a model has to read, by number, and its answers, each with its page."""
+) -> Transcript:
+    """The text of the pages that a model has to read. Where it does not read all of them, notes why.
+
+    Raises as `each` where there is no text but that of such pages.
+    """
     whole = mode == "vision"
     pages = [p for p in document.pages if whole or (mode == "auto" and p.is_to_be_seen)]
     if not pages:
-        return {}, []
+        return Transcript({}, [], asked=False)
     lang = language(beginning(document.pages).replace(_MARK, ""), deps.settings)
+    shown: dict[int, Shown] = {}
+    asked: list[tuple[Page, Question | Later]] = []
+    answers: list[Answer | None] = []
+    failure: GLMError | None = None
+    drawing = Drawing(deps, source, pages, deps.glm.models("vision", args.model)[0], password)
     try:
-        shown = await drawn(deps, source, pages, notes, model=args.model, password=password, whole=whole)
-        asked = [(p, pictures) for p in pages for pictures in shown[p.number].questions]
-        turns = [_turn(page, pictures, shown[page.number], lang) for page, pictures in asked]
-        questions = [Question((turn,), "vision", task="ocr") for turn in turns]
-        answers = await each(deps, replace(args, json=None), questions) if questions else []
+        if holds_pictures(source) and not whole:
+            shown = await drawn(deps, source, pages, notes, model=args.model)
+            asked = [
+                (page, question) for page in pages for question in _of(deps, page, shown[page.number], lang)
+            ]
+        else:
+            digest = await in_thread(source.digest)
+            asked = [(page, _later(deps, drawing, page, digest, lang)) for page in pages]
+        if asked:
+            answers, failure = await so_far(deps, replace(args, json=None), [part for _, part in asked])
     except GLMError as error:
+        failure = error
+    notes += drawing.notes
+    came: dict[int, list[Answer]] = {page.number: [] for page in pages}
+    read = [(page, answer) for (page, _), answer in zip(asked, answers, strict=False) if answer is not None]
+    for page, answer in read:
+        came[page.number].append(answer)
+    texts = {page.number: _text(page, came[page.number], shown, whole=whole) for page in pages}
+    if failure is not None:
         # The pages that have text are worth having; without any there is nothing but the error.
         if whole or not any(_own(p) for p in document.pages if p not in pages or p.as_image == "pictures"):
-            raise
-        notes.append(f"{labels(pages)} not transcribed: {error.kind}: {error.message}. {error.hint}")
-        return {page.number: _without(deps, page, error) for page in pages}, []
-    texts: dict[int, list[str]] = {page.number: [_own(page)] * (not whole) for page in pages}
-    read = [(page, answer) for (page, _), answer in zip(asked, answers, strict=True)]
-    for page, answer in read:
-        texts[page.number].append(answer.text)
-    for page in pages:
-        if not any(texts[page.number]):
-            texts[page.number] = [page.text]
-        texts[page.number].append(shown[page.number].says)
-    return {number: "\n\n".join(filter(None, some)) for number, some in texts.items()}, read
+            raise failure
+        wanted = Counter(page.number for page, _ in asked)
+        unread = [p for p in pages if not asked or len(came[p.number]) < wanted[p.number]]
+        notes.append(f"{labels(unread)} not transcribed: {failure.kind}: {failure.message}. {failure.hint}")
+        for page in unread:
+            text = texts[page.number] if came[page.number] or page.as_image != "garbled" else ""
+            texts[page.number] = f"{text}\n\n{_unread(deps, page, failure)}".strip()
+    return Transcript(texts, read, asked=bool(read or (failure and failure.attempts)))
+
+
+def _of(deps: Deps, page: Page, shown: Shown, lang: Lang) -> list[Question]:
+    """What is asked about the pictures of a page."""
+    turns = [_turn(page, pictures, shown, lang) for pictures in shown.questions]
+    return [Question((turn,), "vision", task="ocr", about=deps.said(page.label)) for turn in turns]
+
+
+def _later(deps: Deps, drawing: Drawing, page: Page, digest: str, lang: Lang) -> Later:
+    """What is asked about a page, which is drawn when its turn comes."""
+
+    @asynccontextmanager
+    async def made() -> AsyncIterator[Question]:
+        async with drawing.page(page.number) as pictures:
+            (question,) = _of(deps, page, Shown((tuple(pictures),)), lang)
+            # With more fonts it is drawn otherwise.
+            yield replace(question, keeps=not any(picture.lacks for picture in pictures))
+
+    return Later(deps.said(page.label), "vision", "ocr", f"{digest} {page.number} {TRANSCRIBE[lang]}", made)
+
+
+def _text(page: Page, answers: Sequence[Answer], shown: Mapping[int, Shown], *, whole: bool) -> str:
+    """What stands for a page: its own words, where they stay, and the model's."""
+    texts = ["" if whole else _own(page), *(answer.text for answer in answers)]
+    if not any(texts):
+        texts = [page.text]
+    says = shown[page.number].says if page.number in shown else ""
+    return "\n\n".join(filter(None, (*texts, says)))
 
 
 def _own(page: Page) -> str:
@@ -67,13 +128,11 @@ def _own(page: Page) -> str:
     return page.text
 
 
-def _without(deps: Deps, page: Page, error: GLMError) -> str:
-    """A page as it is without a model."""
+def _unread(deps: Deps, page: Page, error: GLMError) -> str:
+    """What stands for what a model was to read of a page."""
     if page.as_image == "pictures":
-        said = deps.said(f"(pictures, not transcribed: {error.kind})")
-    else:
-        said = deps.said(f"(scanned, not transcribed: {error.kind})")
-    return f"{page.text if page.as_image != 'garbled' else ''}\n\n{said}".strip()
+        return deps.said(f"(pictures, not transcribed: {error.kind})")
+    return deps.said(f"(scanned, not transcribed: {error.kind})")
 
 
 def _turn(page: Page, pictures: Sequence[Picture], shown: Shown, lang: Lang) -> Message:

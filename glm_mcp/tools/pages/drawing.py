@@ -1,0 +1,65 @@
+"""Pages drawn a few at a time, as their turn comes: those of a long book take minutes, and a gigabyte."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import anyio
+
+from glm_mcp.media.documents.read import render_pages
+from glm_mcp.media.glyphs import missing_note
+from glm_mcp.media.types import Page, Picture, Source
+from glm_mcp.registry import Card
+from glm_mcp.tools.base import Deps
+
+TOGETHER = 8  # pages; a child process to draw them takes as long to start as one of them
+
+
+class Drawing:
+    """The pages of one document as pictures for a model; a very long page is drawn in several."""
+
+    def __init__(
+        self, deps: Deps, source: Source, pages: Sequence[Page], card: Card, password: str | None
+    ) -> None:
+        self._deps, self._source, self._card, self._password = deps, source, card, password
+        self._numbers = [page.number for page in pages]
+        self._drawn: dict[int, list[Picture]] = {}
+        self._one_by_one = anyio.Lock()
+        self._lacks: set[str] = set()
+
+    async def draw(self, numbers: Sequence[int]) -> dict[int, list[Picture]]:
+        """These pages, which the call holds until its end. Raises as `render_pages` and `Room.draw`."""
+        first, last = min(numbers), max(numbers)
+        which = f"page {first}" if first == last else f"pages {first} to {last}"
+        self._deps.progress.say(f"rendering {which} of {self._source.name}")
+        made = await render_pages(self._source, numbers, self._card, password=self._password)
+        self._deps.room.draw(sum(map(_size, made)))
+        pictures: dict[int, list[Picture]] = {number: [] for number in numbers}
+        for picture in made:
+            pictures[picture.page].append(picture)
+            self._lacks.update(picture.lacks)
+        return pictures
+
+    @asynccontextmanager
+    async def page(self, number: int) -> AsyncIterator[list[Picture]]:
+        """One page, held while entered; with it those next to it are drawn. Raises as `draw`."""
+        async with self._one_by_one:
+            if number not in self._drawn:
+                at = self._numbers.index(number) // TOGETHER * TOGETHER
+                self._drawn |= await self.draw(self._numbers[at : at + TOGETHER])
+        pictures = self._drawn.pop(number)
+        try:
+            yield pictures
+        finally:
+            self._deps.room.put_away(sum(map(_size, pictures)))
+
+    @property
+    def notes(self) -> list[str]:
+        """What the pages drawn so far lack."""
+        note = missing_note(self._lacks)
+        return [note] * bool(note)
+
+
+def _size(picture: Picture) -> int:
+    return len(picture.part.data or b"")
