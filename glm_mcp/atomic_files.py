@@ -205,10 +205,10 @@ def same_file(before: os.stat_result, after: os.stat_result) -> bool:
 
 def opened_path(descriptor: int) -> Path | None:
     """Where the system says an opened file lies now; None where it does not say."""
-    try:
-        import fcntl
-    except ImportError:  # Windows, which keeps an opened file's folders from being renamed
+    if sys.platform == "win32":  # it keeps an opened file's folders from being renamed
         return None
+    import fcntl
+
     try:
         if hasattr(fcntl, "F_GETPATH"):  # macOS
             return Path(os.fsdecode(fcntl.fcntl(descriptor, fcntl.F_GETPATH, b"\0" * 1024).rstrip(b"\0")))

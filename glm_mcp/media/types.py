@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,15 +67,15 @@ class Source:
             return self.data
         if self.handle is None:
             raise ValueError("a URL that was not fetched has no bytes")
-        if hasattr(os, "pread"):
-            return os.pread(self.handle.fileno(), self.size, 0)
-        self.handle.seek(0)
-        return self.handle.read()
+        if sys.platform == "win32":
+            self.handle.seek(0)
+            return self.handle.read()
+        return os.pread(self.handle.fileno(), self.size, 0)
 
     def digest(self) -> str:
         """sha256 of all bytes, in hex. Blocking: a second for a gigabyte."""
         found = hashlib.sha256(self.data or b"")
-        if self.data is None and self.handle is not None and hasattr(os, "pread"):
+        if sys.platform != "win32" and self.data is None and self.handle is not None:
             for at in range(0, self.size, _PIECE):
                 found.update(os.pread(self.handle.fileno(), _PIECE, at))
         elif self.data is None:

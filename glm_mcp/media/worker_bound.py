@@ -24,7 +24,7 @@ def at_once(running: int, root: Path = Path("/")) -> int:
 
 def cores(root: Path = Path("/")) -> int:
     """That this process may use: its affinity, and the quota of its container."""
-    count = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    count = (sys.platform == "linux" and len(os.sched_getaffinity(0))) or os.cpu_count() or 1
     for folder in _groups(root, "cpu"):
         with suppress(OSError, ValueError):
             quota, period = map(int, (folder / "cpu.max").read_text(encoding="ascii").split())

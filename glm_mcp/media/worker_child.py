@@ -205,7 +205,7 @@ def _open_stdin() -> BinaryIO:
             return open("/proc/self/fd/0", "rb")  # noqa: PTH123 - a descriptor, not a path
         except OSError:  # no /proc here
             pass
-    if hasattr(os, "pread"):
+    if sys.platform != "win32":
         return cast("BinaryIO", io.BufferedReader(_Positioned(0), 1 << 18))
     sys.stdin.buffer.seek(0)
     return cast("BinaryIO", sys.stdin.buffer)
@@ -225,6 +225,8 @@ class _Positioned(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
+        if sys.platform == "win32":  # the file itself is read there
+            raise NotImplementedError
         piece = os.pread(self.fd, len(buffer), self.at)
         buffer[: len(piece)] = piece
         self.at += len(piece)

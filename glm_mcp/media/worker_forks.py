@@ -25,11 +25,14 @@ import os
 import select
 import signal
 import socket
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from glm_mcp.media import worker_child
 from glm_mcp.media.worker_child import LEFT, SAID
+
+assert sys.platform == "linux"  # noqa: S101 - `worker_start.FORKS`
 
 JOB_MESSAGE = 1 << 20  # bytes, more than the server sends
 LINGER_S = 0.5  # for the end of a worker whose result has come

@@ -122,12 +122,29 @@ async def spawned(spec: str, file: IO[bytes]) -> AsyncIterator[Worker]:
 # ── A fork ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+def _pair() -> tuple[socket.socket, socket.socket]:
+    if sys.platform != "linux":  # FORKS
+        raise NotImplementedError
+    return socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+
+
+def _widen(pipe: int) -> None:
+    """Its reader is let wait for nothing, its writer for as little as may be."""
+    if sys.platform != "linux":
+        return
+    import fcntl
+
+    os.set_blocking(pipe, False)
+    with suppress(OSError):  # a user may have only so much of this
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _CHUNK)
+
+
 class _Forks:
     """The clean process, from outside."""
 
     def __init__(self, environment: dict[str, str]) -> None:
         self.environment = environment
-        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._control, theirs = _pair()
         self._control.setblocking(False)
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603 - this Python
@@ -144,6 +161,8 @@ class _Forks:
 
     def send(self, *fds: int) -> None:
         """Raises OSError when it has gone, or is stuck with earlier ones."""
+        if sys.platform != "linux":  # FORKS
+            raise NotImplementedError
         socket.send_fds(self._control, [b"j"], fds)
 
     def last_words(self) -> str:
@@ -220,11 +239,7 @@ class _Pipe:
 
     def __init__(self) -> None:
         self._fd, self.other_end = os.pipe()
-        os.set_blocking(self._fd, False)
-        import fcntl  # not on Windows
-
-        with suppress(OSError):  # a user may have only so much of this
-            fcntl.fcntl(self._fd, fcntl.F_SETPIPE_SZ, _CHUNK)
+        _widen(self._fd)
 
     def __aiter__(self) -> _Pipe:
         return self
@@ -249,7 +264,7 @@ class _Forked:
     def __init__(self, forks: _Forks) -> None:
         self.forks = forks
         self.stdout, self.stderr = _Pipe(), _Pipe()
-        self._channel, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._channel, self._theirs = _pair()
         self._channel.setblocking(False)
         self._pid: int | None = None
         self._ended: tuple[int, int] | None = None
@@ -270,6 +285,8 @@ class _Forked:
         return self._pid is not None
 
     async def wait(self) -> tuple[int, int]:
+        if sys.platform != "linux":  # FORKS
+            raise NotImplementedError
         if self._ended is None:
             self._ended = await self._hear()
         if self._ended is None:

@@ -7,6 +7,7 @@ import select
 import stat
 import sys
 import threading
+from collections.abc import Callable
 
 from mcp.types import JSONRPCError, JSONRPCMessage, JSONRPCResponse
 
@@ -34,7 +35,7 @@ class Output:
         self._descriptor = descriptor
         self._lock = threading.Lock()
         self._answered: set[Ident] = set()
-        self._room = _room(descriptor)
+        self._takes = _room(descriptor)
 
     def write(self, message: JSONRPCMessage) -> None:
         """Writes a message from a thread, unless it answers what was answered by `answer`."""
@@ -46,12 +47,11 @@ class Output:
         """Writes a small message from the event loop where nothing has to be waited for; False where it is left to a
         thread. Raises OSError.
         """
-        if self._room is None or not self._lock.acquire(blocking=False):
+        if not self._lock.acquire(blocking=False):
             return False
         try:
             line = _line(message)
-            # With so much room there is none that a write of a few bytes would wait for.
-            if len(line) > select.PIPE_BUF or self._room.poll(0) != [(self._descriptor, select.POLLOUT)]:
+            if not self._takes(len(line)):
                 return False
             if not self._is_answered(message):
                 patient.write(self._descriptor, line)
@@ -79,17 +79,16 @@ class Output:
             patient.write(self._descriptor, line)
 
 
-def _room(descriptor: int) -> select.poll | None:
-    """Tells whether a message of `select.PIPE_BUF` bytes can be written without waiting; None where nothing does."""
-    mode = os.fstat(descriptor).st_mode
-    # Python promises it of pipes; Linux holds it for the sockets, too, that Node gives its children.
-    if sys.platform == "win32" or not (
-        stat.S_ISFIFO(mode) or (sys.platform == "linux" and stat.S_ISSOCK(mode))
-    ):
-        return None
-    room = select.poll()
-    room.register(descriptor, select.POLLOUT)
-    return room
+def _room(descriptor: int) -> Callable[[int], bool]:
+    """Tells whether so many bytes are surely written without waiting."""
+    if sys.platform != "win32":
+        mode = os.fstat(descriptor).st_mode
+        # Python promises it of pipes; Linux holds it for the sockets, too, that Node gives its children.
+        if stat.S_ISFIFO(mode) or (sys.platform == "linux" and stat.S_ISSOCK(mode)):
+            room, ready = select.poll(), [(descriptor, select.POLLOUT)]
+            room.register(*ready[0])
+            return lambda size: size <= select.PIPE_BUF and room.poll(0) == ready
+    return lambda _: False
 
 
 def _line(message: JSONRPCMessage) -> bytes:

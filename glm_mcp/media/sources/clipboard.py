@@ -7,6 +7,7 @@ import io
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import unquote
@@ -131,5 +132,7 @@ async def _run(command: list[str], env: Mapping[str, str], max_bytes: int) -> by
 
 def _end(process: Process) -> None:
     """Kills it and what it has started: the program of that name may be a script around another."""
+    if sys.platform == "win32":  # whose clipboard Pillow reads
+        return
     with contextlib.suppress(ProcessLookupError, PermissionError):  # all gone
         os.killpg(process.pid, signal.SIGKILL)

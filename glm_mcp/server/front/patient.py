@@ -5,6 +5,7 @@ made its own pipes so hands them on so.
 from __future__ import annotations
 
 import os
+import sys
 
 
 def read(descriptor: int, most: int) -> bytes:
@@ -27,6 +28,8 @@ def write(descriptor: int, line: bytes) -> None:
 
 
 def _wait(descriptor: int, *, writing: bool) -> None:
+    if sys.platform == "win32":  # there a pipe always lets one wait
+        return
     import select  # hardly ever needed
 
     ready = select.poll()

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+import sys
 import zlib
 
 TYPE_CHECKING = False
@@ -49,7 +50,7 @@ def read(file: str, digest: str) -> dict[str, Any] | None:
         return None
     try:
         info = os.fstat(descriptor)
-        own = os.name != "posix" or (info.st_uid == os.getuid() and not info.st_mode & 0o022)
+        own = sys.platform == "win32" or (info.st_uid == os.getuid() and not info.st_mode & 0o022)
         if not stat.S_ISREG(info.st_mode) or not own or info.st_size > MAX_BYTES:
             return None
         with open(descriptor, "rb", closefd=False) as opened:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
@@ -206,10 +207,12 @@ def serve(
 
 def _many_files() -> None:
     """Lets this process open as many files as it may: each connection is one, and macOS begins with 256."""
-    for wanted in FILES:
-        with suppress(ImportError, OSError, ValueError):
-            import resource
+    if sys.platform == "win32":
+        return
+    import resource
 
+    for wanted in FILES:
+        with suppress(OSError, ValueError):
             _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
             resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, wanted) if most > 0 else wanted, most))
             return

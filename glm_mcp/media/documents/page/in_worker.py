@@ -121,7 +121,11 @@ def _link_to_stdin() -> Path:
     for left in Path(tempfile.gettempdir()).glob(f"{_FOLDER}*"):
         with contextlib.suppress(OSError):  # gone
             status = left.lstat()
-            if stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid() and status.st_mtime < oldest:
+            if (
+                stat.S_ISDIR(status.st_mode)
+                and (sys.platform == "linux" and status.st_uid == os.getuid())
+                and status.st_mtime < oldest
+            ):
                 (left / _LINK).unlink(missing_ok=True)
                 left.rmdir()
     link = Path(tempfile.mkdtemp(prefix=_FOLDER)) / _LINK
