@@ -14,6 +14,7 @@ from typing import Any
 import anyio
 import jwt
 import pytest
+from jwt.algorithms import RSAAlgorithm
 from support.cases import each
 from support.issuer import AUDIENCE, Issuing, ec_key, issuing, real_issuer, rsa_key
 from support.proxies import local_proxy
@@ -141,6 +142,10 @@ async def test_a_token_without_a_name_is_named_by_its_subject_in_one_harmless_li
     odd = await let_in(authenticator, issuer.token(preferred_username="a\x1b[31m\nb" + "x" * 100))
     assert odd.name.isprintable()
     assert len(odd.name) <= 64
+    unseen = "\u202e\x1b[31m"
+    assert (await let_in(authenticator, issuer.token(preferred_username=unseen))).name == "248289761001"
+    nameless = await let_in(authenticator, issuer.token(preferred_username=unseen, sub=unseen))
+    assert nameless.name == nameless.owner
 
 
 @each("subject", ["", " \n", "\ud800"])
@@ -323,6 +328,65 @@ async def test_an_issuer_names_no_other_server_of_this_machine(issuer: Issuing) 
             await known.caller(issuer.token(), NOBODY)
         assert caught.value.status == 503
         assert other.asked == []
+
+
+@each(
+    ("changes", "status"),
+    [
+        ({"use": None, "alg": None}, 0),
+        ({"use": "enc"}, 503),
+        ({"kty": "oct"}, 503),
+        ({"d": "AQAB"}, 503),
+        ({"n": 5}, 401),
+        ({"n": "_" * 300_000}, 401),
+        ({"e": "_" * 300_000}, 401),
+        ({"alg": ["RS256"]}, 401),
+    ],
+    ids=lambda value: repr(value)[:40],
+)
+async def test_a_published_key_with_odd_fields_is_a_key_or_none_and_never_a_defect(
+    changes: dict[str, Any], status: int, issuer: Issuing
+) -> None:
+    issuer.publish("one", 0)
+    issuer.keys[0] |= changes
+    del issuer.keys[1:]
+    authenticator = Authenticator(Settings(**settings(issuer)))
+    if status:
+        assert (await refused(authenticator, issuer.token())).status == status
+    else:
+        assert (await let_in(authenticator, issuer.token())).name == "ada"
+
+
+async def test_whoever_could_sign_with_a_private_key_that_is_published_is_not_let_in(
+    issuer: Issuing, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole = RSAAlgorithm.to_jwk(rsa_key(0), as_dict=True)
+    issuer.keys[0] = {**whole, "kid": "one"}
+    known = an_issuer(issuer, time.monotonic)
+    with anyio.fail_after(60), pytest.raises(Refused) as caught:
+        await known.caller(issuer.token(), NOBODY)
+    assert caught.value.status == 401
+    assert "its private half is published" in caplog.text
+    assert str(whole["d"]) not in caplog.text
+
+
+async def test_an_answer_that_is_no_list_of_keys_takes_none_away_and_is_told(
+    issuer: Issuing, caplog: pytest.LogCaptureFixture
+) -> None:
+    now = 100.0
+    known = an_issuer(issuer, lambda: now)
+    with anyio.fail_after(60):
+        await known.caller(issuer.token(), NOBODY)
+        issuer.keys = None
+        now += 100_000
+        await known.caller(issuer.token(), NOBODY)
+        assert "publishes no list of keys" in caplog.text
+        issuer.keys = []
+        now += 100_000
+        with pytest.raises(Refused) as caught:
+            await known.caller(issuer.token(), NOBODY)
+    assert caught.value.status == 503
+    assert "none signs tokens" in caplog.text
 
 
 async def test_keys_that_are_known_are_not_waited_for_time_and_again(issuer: Issuing) -> None:

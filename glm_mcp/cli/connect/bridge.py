@@ -182,7 +182,7 @@ class Bridge:
     async def _last(self, messages: AsyncIterator[Message], ident: Any) -> Message:
         async with aclosing(messages) as each:  # type: ignore[type-var]
             async for message in each:
-                if "method" not in message and ("result" in message or "error" in message):
+                if "method" not in message and _answers(message, ident):
                     return {**message, "id": ident}
                 if "id" not in message:
                     await self._lines.send(message)
@@ -209,6 +209,12 @@ class Bridge:
             async with self._upstream.asked(handshake, {}) as (response, messages):
                 await self._last(messages, "connect")
                 self._session = response.headers.get(SESSION, "")
+
+
+def _answers(message: Message, ident: Any) -> bool:
+    """Whether it is the answer to the request of this id; what a server cannot read it refuses without one."""
+    named = message.get("id")
+    return named == ident if "result" in message else "error" in message and named in (ident, None)
 
 
 def _file_of(message: Message) -> str:
