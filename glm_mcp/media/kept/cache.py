@@ -63,6 +63,10 @@ class Cache:
             raise ValueError("an owner becomes a part of paths")
         return self._made((area, owner), lambda: private_folder(self._area(area) / owner))
 
+    def used(self, area: str, owner: str) -> Path | None:
+        """The folder that this process has put an owner's files into, if it has."""
+        return self._checked.get((area, owner))
+
     def put(self, area: str, owner: str, name: str, raw: bytes) -> None:
         """Writes a private file, whole or not at all. Raises ConfigError."""
         path = self.folder(area, owner) / name
@@ -137,7 +141,7 @@ class Cache:
                 self.root,
                 error.strerror,
             )
-            return Path(tempfile.mkdtemp(prefix="glm-mcp-"))
+            return _elsewhere(area)
 
     def _made(self, key: tuple[str, ...], make: Callable[[], Path]) -> Path:
         known = self._checked.get(key)
@@ -151,6 +155,18 @@ class Cache:
                 "Set XDG_CACHE_HOME or TMPDIR in the server's environment to a folder that can be written.",
             ) from error
         return folder
+
+
+def _elsewhere(area: str) -> Path:
+    """In the temporary folder, where the next process finds it and sweeps it: one made anew each time would stay for ever.
+    That is done only where somebody else has taken the name.
+    """
+    user = os.getuid() if hasattr(os, "getuid") else "own"
+    try:
+        own = private_folder(Path(tempfile.gettempdir()) / f"glm-mcp-{user}")
+        return private_folder(own / area)
+    except OSError:
+        return Path(tempfile.mkdtemp(prefix="glm-mcp-"))
 
 
 def _fit(by_owner: dict[str, list[FoundFile]], room: int, weigh: Callable[[FoundFile], int]) -> None:
