@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import socket
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
@@ -24,7 +25,7 @@ from glm_mcp.errors import ConfigError
 from glm_mcp.server.app import App
 from glm_mcp.server.callers.caller import Caller
 from glm_mcp.server.http.auth.authenticator import Authenticator
-from glm_mcp.server.http.auth.oidc import PAUSE_S, Issuer
+from glm_mcp.server.http.auth.oidc import PAUSE_S, WAITING, Issuer
 from glm_mcp.server.http.auth.refusal import Challenge, Refused
 from glm_mcp.settings import Settings
 
@@ -282,6 +283,33 @@ async def test_those_who_waited_for_an_issuer_that_is_slow_and_fails_do_not_each
                 tasks.start_soon(one)
     assert refused_with == [503] * 5
     assert len(issuer.asked) == 1
+
+
+async def test_for_an_issuer_that_hangs_only_some_wait_however_many_name_keys_that_nobody_knows(
+    issuer: Issuing,
+) -> None:
+    """Each holds one of the connections that others need, and needs no token for it."""
+    more, answered, told = 50, 0, anyio.Event()
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        issuer.url = f"http://127.0.0.1:{mute.getsockname()[1]}"
+        known = an_issuer(issuer, time.monotonic)
+
+        async def one(number: int) -> None:
+            nonlocal answered
+            with pytest.raises(Refused) as caught:
+                await known.caller(issuer.token(kid=f"made up {number}"), NOBODY)
+            assert caught.value.status == 503
+            answered += 1
+            if answered == more:
+                told.set()
+
+        with anyio.fail_after(60):
+            async with anyio.create_task_group() as tasks:
+                for number in range(1 + WAITING + more):  # one asks the issuer
+                    tasks.start_soon(one, number)
+                await told.wait()
+                assert answered == more
+                tasks.cancel_scope.cancel()
 
 
 @pytest.mark.extreme

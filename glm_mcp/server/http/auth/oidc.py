@@ -32,6 +32,7 @@ PAUSE_S = 5.0  # between two fetches: a made-up key id must not make this server
 FRESH_S = 3_600.0  # after which the keys are fetched again, so that one taken back by the issuer ends
 FRESH_PAUSE_S = 60.0  # between two tries of that: of an issuer that hangs each takes somebody's time
 FETCH_S = 5.0
+WAITING = 100  # requests for that: each holds a connection, and anybody can make up a key id
 DOCUMENT_BYTES = 1_000_000
 NAME_CHARS = 64
 
@@ -118,6 +119,9 @@ class Issuer:
         if algorithm not in ALGORITHMS or not isinstance(ident, str):
             raise jwt.InvalidAlgorithmError
         found = self._published(ident)
+        if found is None and self._fetching.statistics().tasks_waiting >= WAITING:
+            said = "the issuer of tokens is slow, and many wait for its keys; try again in a moment"
+            raise self._challenge.refused(503, "temporarily_unavailable", said)
         if found is None or self._clock() - self._fetched > FRESH_S:
             await self._fetch(anew=found is None)
             found = self._published(ident)
