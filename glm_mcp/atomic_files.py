@@ -78,10 +78,10 @@ def list_files(folder: Path, start: str = "") -> list[FoundFile]:
 
 def private_folder(folder: Path) -> Path:
     """The folder, made and closed to other users. Raises OSError when it is not ours or cannot be written."""
-    # `mode` goes for the last folder only: the one above is private too.
-    folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    folder.mkdir(mode=0o700, exist_ok=True)
-    info = folder.lstat()
+    try:
+        info = _made_private(folder)
+    except FileNotFoundError:  # somebody takes the one above away meanwhile
+        info = _made_private(folder)
     if folder.is_symlink() or (hasattr(os, "getuid") and info.st_uid != os.getuid()):
         raise PermissionError(errno.EACCES, "it belongs to another user")
     if os.name == "posix" and info.st_mode & 0o077:
@@ -89,6 +89,13 @@ def private_folder(folder: Path) -> Path:
     if not os.access(folder, os.W_OK | os.X_OK):
         raise PermissionError(errno.EACCES, "it cannot be written")
     return folder
+
+
+def _made_private(folder: Path) -> os.stat_result:
+    # `mode` goes for the last folder only: the one above is private too.
+    folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder.lstat()
 
 
 def read_file(path: Path, most: int, *, links: bool = True) -> bytes:

@@ -72,9 +72,9 @@ class Cache:
         path = self.folder(area, owner) / name
         try:
             replace_file(path, raw, 0o600)
+            self.touch(path)
         except OSError as error:
             raise cannot_keep(error) from error
-        self.touch(path)
         self.grown(len(raw))
 
     def touch(self, path: Path) -> None:
@@ -83,9 +83,13 @@ class Cache:
         os.utime(path, (now, now))
 
     def entries(self, area: str, owner: str, start: str = "") -> list[FoundFile]:
-        """An owner's files that have not expired, whose names start so. Links are none of them."""
+        """An owner's files that have not expired, whose names start so; none where there can be no folder. Links are none."""
         oldest = self.clock() - self.max_age_s[area]
-        return [f for f in list_files(self.folder(area, owner), start) if f.modified >= oldest]
+        try:
+            found = list_files(self.folder(area, owner), start)
+        except ConfigError:
+            return []
+        return [f for f in found if f.modified >= oldest]
 
     def grown(self, size: int) -> None:
         """So many bytes came in: sweeps now and then."""
