@@ -11,12 +11,13 @@ import re
 import secrets
 import stat
 import sys
+import time
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from glm_mcp.errors import InvalidRequest
+from glm_mcp.errors import ConfigError, InvalidRequest
 from glm_mcp.text import one_line
 
 _KINDS = (
@@ -36,6 +37,7 @@ _EXTRA = ("O_NONBLOCK", "O_CLOEXEC", "O_NOCTTY", "O_BINARY")
 READING = functools.reduce(operator.or_, (getattr(os, name, 0) for name in _EXTRA), os.O_RDONLY)
 NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 _NUMBERS = 1000  # names tried one by one
+_OTHERS_S, _LOOK_S = 90.0, 0.02  # for another process, which may wait for a client's own command
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES)
 
 
@@ -76,10 +78,10 @@ def list_files(folder: Path, start: str = "") -> list[FoundFile]:
 
 def private_folder(folder: Path) -> Path:
     """The folder, made and closed to other users. Raises OSError when it is not ours or cannot be written."""
-    # `mode` goes for the last folder only: the one above is private too.
-    folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    folder.mkdir(mode=0o700, exist_ok=True)
-    info = folder.lstat()
+    try:
+        info = _made_private(folder)
+    except FileNotFoundError:  # somebody takes the one above away meanwhile
+        info = _made_private(folder)
     if folder.is_symlink() or (hasattr(os, "getuid") and info.st_uid != os.getuid()):
         raise PermissionError(errno.EACCES, "it belongs to another user")
     if os.name == "posix" and info.st_mode & 0o077:
@@ -87,6 +89,13 @@ def private_folder(folder: Path) -> Path:
     if not os.access(folder, os.W_OK | os.X_OK):
         raise PermissionError(errno.EACCES, "it cannot be written")
     return folder
+
+
+def _made_private(folder: Path) -> os.stat_result:
+    # `mode` goes for the last folder only: the one above is private too.
+    folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder.lstat()
 
 
 def read_file(path: Path, most: int, *, links: bool = True) -> bytes:
@@ -128,6 +137,44 @@ def replace_file(path: Path, data: bytes, mode: int) -> None:
     except OSError:
         temporary.unlink(missing_ok=True)
         raise
+
+
+@contextlib.contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """While the block runs no other process is in one for this folder: who reads a file, changes it and writes it back
+    undoes what another wrote meanwhile. Where a folder cannot be locked (Windows, some network drives, none is there)
+    nobody is kept out. Raises ConfigError when another does not end. Blocking.
+    """
+    descriptor = _locked(folder)
+    try:
+        yield
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def _locked(folder: Path) -> int | None:
+    try:
+        import fcntl
+
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except (ImportError, OSError):
+        return None
+    until = time.monotonic() + _OTHERS_S
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() < until:
+                time.sleep(_LOOK_S)
+                continue
+            os.close(descriptor)
+            said = f"another command of ours has been changing files in {folder} for too long"
+            raise ConfigError(said, "End it, then do this again.") from None
+        except OSError:
+            os.close(descriptor)
+            return None
+        return descriptor
 
 
 def write_here(path: Path, data: bytes) -> Path:

@@ -6,10 +6,11 @@ import errno
 import io
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
-from glm_mcp.atomic_files import read_file, replace_file
+from glm_mcp.atomic_files import alone_in, read_file, replace_file
 from glm_mcp.errors import ConfigError
 from glm_mcp.folders import user_folders
 from glm_mcp.setting_values import whole_path
@@ -63,8 +64,13 @@ def folder_as_pasted(folder: Path) -> Path:
 def put(path: Path, name: str, value: str) -> None:
     """Sets one variable, in its place where it has one. The file is then its owner's alone. Raises ConfigError."""
     shown = _quoted(value)
+    with _alone(path):
+        _write(path, _with(_read(path), name, shown))
+
+
+def _with(text: str, name: str, shown: str) -> str:
     lines: list[str] = []
-    done, text = False, _read(path)
+    done = False
     end = "\r\n" if "\r\n" in text else "\n"
     for key, line in _lines(text):
         if key != name:
@@ -75,7 +81,7 @@ def put(path: Path, name: str, value: str) -> None:
     if not done:
         gap = end if lines and not lines[-1].endswith("\n") else ""
         lines.append(f"{gap}{name}={shown}{end}")
-    _write(path, "".join(lines))
+    return "".join(lines)
 
 
 def _quoted(value: str) -> str:
@@ -96,12 +102,15 @@ def _quoted(value: str) -> str:
 
 def drop(path: Path, names: Sequence[str]) -> bool:
     """Takes variables out; whether one was there. Raises ConfigError."""
-    found = _lines(_read(path)) if path.is_file() else []
-    kept = [line for key, line in found if key not in names]
-    if len(kept) == len(found):
+    if not path.is_file():
         return False
-    _write(path, "".join(kept))
-    return True
+    with _alone(path):
+        found = _lines(_read(path))
+        kept = [line for key, line in found if key not in names]
+        if len(kept) == len(found):
+            return False
+        _write(path, "".join(kept))
+        return True
 
 
 def has(path: Path, name: str) -> bool:
@@ -130,14 +139,29 @@ def _read(path: Path, *, to_change: bool = True) -> str:
         raise ConfigError(f"the settings file {path} cannot be read ({why})", fix) from None
 
 
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Nobody else changes it meanwhile. Its folder is made. Raises ConfigError."""
+    folder = Path(os.path.realpath(path)).parent
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(path, error) from None
+    with alone_in(folder):
+        yield
+
+
 def _write(path: Path, text: str) -> None:
     real = Path(os.path.realpath(path))  # a file behind a link stays behind it; a circle of links goes
     try:
-        real.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         mark = _MARK if real.is_file() and read_file(real, LARGEST)[:3] == _MARK else b""
         replace_file(real, mark + text.encode("utf-8"), PRIVATE)
     except OSError as error:
-        raise ConfigError(
-            f"the settings file {path} cannot be written ({error.strerror})",
-            "Make room or give yourself the right there, or name another file with --env-file.",
-        ) from None
+        raise _unwritable(path, error) from None
+
+
+def _unwritable(path: Path, error: OSError) -> ConfigError:
+    return ConfigError(
+        f"the settings file {path} cannot be written ({error.strerror})",
+        "Make room or give yourself the right there, or name another file with --env-file.",
+    )

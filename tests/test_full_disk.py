@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 import sys
 from collections.abc import Iterator
@@ -156,6 +158,47 @@ def test_where_nothing_can_be_written_doctor_names_the_folders(tmp_path: Path) -
     assert done.returncode == 1
     assert "✗ output folder: /proc/nowhere/" in done.stdout, done.stderr
     assert "✗ cache folder: /proc/nowhere/" in done.stdout
+
+
+def test_what_is_kept_where_there_is_no_cache_lies_in_one_private_place_that_the_next_server_knows(
+    sim: Simulator, tmp_path: Path
+) -> None:
+    """A folder for each start would stay for ever, and nobody could read on."""
+    own = tmp_path / "own"
+    own.mkdir()
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "long.txt").write_text("words\n" * 20_000, encoding="utf-8")
+    env = environment(home, sim, GLM_CACHE_DIR="/proc/nowhere", TMPDIR=str(own), GLM_ALLOWED_DIRS=str(FOLDER))
+    idents = []
+    for _ in range(2):
+        with Stdio(env, home) as server:
+            server.initialize()
+            idents += re.findall(
+                r"glm://outputs/\w+", said(server.call("read_document", {"documents": "long.txt"}))
+            )[:1]
+            for ident in idents:
+                assert "words" in said(server.call("read_document", {"documents": ident}))
+            boxes = {"images": str(FOLDER / "photo.jpg"), "task": "locate", "prompt": "a boat"}
+            marked = next(b for b in server.call("describe_image", boxes)["content"] if "uri" in b)
+            assert server.request("resources/read", {"uri": marked["uri"]})["result"]["contents"]
+    (place,) = own.iterdir()
+    assert place.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_folder_of_somebody_elses_choice_is_not_the_place_of_what_is_kept(tmp_path: Path) -> None:
+    own, theirs = tmp_path / "own", tmp_path / "theirs"
+    own.mkdir()
+    theirs.mkdir()
+    (own / f"glm-mcp-{os.getuid()}").symlink_to(theirs)
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "long.txt").write_text("words\n" * 20_000, encoding="utf-8")
+    env = environment(home, GLM_SIMULATE="1", GLM_CACHE_DIR="/proc/nowhere", TMPDIR=str(own))
+    with Stdio(env, home) as server:
+        server.initialize()
+        assert "glm://outputs/" in said(server.call("read_document", {"documents": "long.txt"}))
+    assert list(theirs.iterdir()) == []
 
 
 @pytest.mark.parametrize("command", ["token add ada", "key --no-try", "install cursor"])

@@ -182,6 +182,19 @@ def _read(path: Path) -> tuple[str, Holders]:
 
 def _change(path: Path, change: Callable[[TOMLDocument, Holders], Any]) -> None:
     """Changes the file in one step: whoever reads it meanwhile reads the old one. Comments of others stay."""
+    from glm_mcp.atomic_files import alone_in
+
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with alone_in(path.resolve().parent):
+            _rewrite(path, change)
+    except OSError as error:
+        raise ConfigError(
+            f"{path} cannot be written ({error.strerror})", "Give another --file, or set GLM_TOKENS_FILE."
+        ) from None
+
+
+def _rewrite(path: Path, change: Callable[[TOMLDocument, Holders], Any]) -> None:
     import tomlkit
 
     from glm_mcp.atomic_files import write_part
@@ -192,16 +205,10 @@ def _change(path: Path, change: Callable[[TOMLDocument, Holders], Any]) -> None:
     change(document, holders)
     written = tomlkit.dumps(document)
     parse(written)
+    part = write_part(path.resolve(), written.encode(), 0o600)
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        part = write_part(path.resolve(), written.encode(), 0o600)
-        try:
-            if _read(path)[0] != text:
-                raise ConfigError(f"{path} was changed by somebody else meanwhile", "Do it again.")
-            part.replace(path.resolve())
-        finally:
-            part.unlink(missing_ok=True)
-    except OSError as error:
-        raise ConfigError(
-            f"{path} cannot be written ({error.strerror})", "Give another --file, or set GLM_TOKENS_FILE."
-        ) from None
+        if _read(path)[0] != text:  # a person's editor keeps to no lock
+            raise ConfigError(f"{path} was changed by somebody else meanwhile", "Do it again.")
+        part.replace(path.resolve())
+    finally:
+        part.unlink(missing_ok=True)

@@ -34,6 +34,7 @@ class Race(Generic[T]):
         self.attempts: list[dict[str, Any]] = []
         self.notes: list[str] = []
         self.unreached = 0
+        self._away: GLMError | None = None  # why the last that was not reached was not
         self.result: T | None = None
         self.failure: GLMError | None = None
         self._scopes: dict[str, anyio.CancelScope] = {}
@@ -212,7 +213,10 @@ class Race(Generic[T]):
         """
         # What has spoken did so over a connection, whatever has become of others since.
         spoke = any(model.pieces for model in self.models)
-        if unconnected and not (self.over or spoke) and all(a["outcome"] == "timeout" for a in self.attempts):
+        outcomes = {a["outcome"] for a in self.attempts}
+        if unconnected and self._away and not (self.over or spoke) and outcomes <= {"timeout", "network"}:
+            self.failure = self._away
+        elif unconnected and not (self.over or spoke) and outcomes <= {"timeout"}:
             host, since = unconnected
             within = self.deadline - self.started
             # A request that began at the very end had no time for one.
@@ -226,6 +230,7 @@ class Race(Generic[T]):
     def unreaches(self, model: Standing, error: GLMError, *, wait: float, ends: bool) -> None:
         """The host was not reached: no model is asked before `wait` seconds, or none at all where that `ends` the call."""
         self.unreached += 1
+        self._away = error
         model.phase, model.error = Phase.IDLE, error
         wait = self._last_wait(model, wait)
         for other in self.models:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from glm_mcp.atomic_files import alone_in
 from glm_mcp.clients.row import KEY, KnownClient
 from glm_mcp.clients.table import ANY, CLIENTS
 from glm_mcp.errors import ConfigError
@@ -108,9 +109,10 @@ def install(name: str, wish: Wish, machine: Machine, command: list[str]) -> list
         return [_shown(client, wish, entry(client, command, url=url, bearer=bearer))]
     if wish.show:
         return [line for plan in plans for line in (f"{plan.file}:", _shown(client, wish, plan.made))]
-    if wish.remove:
-        return [line for plan in plans for line in _remove(plan)]
-    lines = [line for plan in plans for line in _add(plan, bearer)]
+    with alone_in(machine.home):
+        if wish.remove:
+            return [line for plan in plans for line in _remove(plan)]
+        lines = [line for plan in plans for line in _add(plan, bearer)]
     return [*lines, *closing(client, wish, url, bearer, machine)]
 
 

@@ -9,7 +9,7 @@ from itertools import chain
 from typing import Any
 
 from glm_mcp.clients.row import McpClient
-from glm_mcp.errors import ConfigError, GLMError, MissingExtra
+from glm_mcp.errors import ConfigError, GLMError, MissingExtra, NotFound
 from glm_mcp.glm.calls import Answer
 from glm_mcp.glm.client import GLMClient
 from glm_mcp.glm.progress import Progress
@@ -209,12 +209,16 @@ def fit(result: ToolResult, deps: Deps) -> Content:
     if len(shown) > room or size(shown) > room:
         try:
             ident, lost = result.kept or deps.outputs.keep(shown, ".md"), None
-        except ConfigError as error:  # a full disk must not cost what fits
-            ident, lost = "", error
+            place = str(deps.outputs.find(ident)) if deps.client.local else deps.download(ident)
+        except (
+            ConfigError,
+            NotFound,
+        ) as error:  # a full disk must not cost what fits, nor one that is being cleaned
+            ident, place, lost = "", "", error
         if result.max_chars is None:
-            room -= size(_go_on(result, deps, ident, len(shown), lost))
+            room -= size(_go_on(result, deps, (ident, place), len(shown), lost))
         end = _cut(shown, max(1, room), size)
-        shown = shown[:end] + _go_on(result, deps, ident, end, lost)
+        shown = shown[:end] + _go_on(result, deps, (ident, place), end, lost)
     text = head + shown + closing_line
     # What a model wants a function called with is data for a program, byte for byte.
     exact = {k: _cleaned(v, _keyless) for k, v in result.data.items() if k in {"tool_calls", "message"}}
@@ -223,14 +227,17 @@ def fit(result: ToolResult, deps: Deps) -> Content:
     return Content(text, meta, links, tuple(result.previews), structured)
 
 
-def _go_on(result: ToolResult, deps: Deps, ident: str, end: int, lost: ConfigError | None) -> str:
-    """The line after a text that was cut at `end`: how much there is, and how to read on; or why that cannot be."""
+def _go_on(result: ToolResult, deps: Deps, kept: tuple[str, str], end: int, lost: GLMError | None) -> str:
+    """The line after a text that was cut at `end`: how much there is, and how to read on; or why that cannot be. `kept`: the
+    id of the whole, and where it is.
+    """
     at = result.offset + end
     shown = f"{at:,} of {result.offset + len(result.text):,} characters shown."
     if lost is not None:
         why = deps.said(f"{shown} The rest could not be kept: {lost.message}. {lost.hint}")
         return f"\n\n[{why}]"
-    path = f"in {deps.outputs.find(ident)}" if deps.client.local else f"at {deps.download(ident)} "
+    ident, there = kept
+    path = f"in {there}" if deps.client.local else f"at {there} "
     place = f" The whole is {path}." if len(path) in range(8, deps.client.budget // 20) else ""
     call = f'read_document(documents="{SCHEME}{ident}", cursor="{at}")'
     return f"\n\n[{deps.said(f'{shown} Go on with {call}.{place}')}]"

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from glm_mcp.errors import ConfigError, ForbiddenPath, InvalidRequest
+from glm_mcp.errors import ConfigError, ForbiddenPath, InvalidRequest, NotFound
 from glm_mcp.glm.threads import in_thread
 from glm_mcp.media.kept.outputs import SCHEME, Outputs
 from glm_mcp.sandbox import Sandbox
@@ -97,7 +97,7 @@ async def keep(deps: Deps, name: str, data: bytes) -> tuple[str, list[Link]]:
 def _tried(deps: Deps, write: Callable[[], tuple[str, Link]]) -> tuple[str, list[Link]]:
     try:
         said, link = write()
-    except (ConfigError, ForbiddenPath) as error:
+    except (ConfigError, ForbiddenPath, NotFound) as error:  # also what another process has just swept away
         return deps.said(f"not saved: {error.message}. {error.hint}"), []
     return said, [link]
 

@@ -495,6 +495,14 @@ async def test_lines_that_are_no_messages_are_answered(bridge: Bridge) -> None:
                 answer = json.loads(server.out.next() or "")
                 assert (answer["id"], answer["error"]["code"]) == (None, -32700)
             server.write("")
+            for odd in ("true", "1.5", '"\\ud800"'):
+                server.write(f'{{"jsonrpc":"2.0","id":{odd},"method":"ping"}}')
+                answer = json.loads(server.out.next() or "")
+                assert (answer["id"], answer["error"]["code"]) == (None, -32600)
+            for ident in ("a\u202e", "", " b ", 10**40):
+                server.write(json.dumps({"jsonrpc": "2.0", "id": ident, "method": "no/such"}))
+                answer = json.loads(server.out.next() or "")
+                assert (answer["id"], answer["error"]["code"]) == (ident, -32601)
             assert server.request("ping")["result"] == {}
             assert server.request("no/such")["error"]["code"] == -32601
 

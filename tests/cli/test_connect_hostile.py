@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -265,6 +266,40 @@ async def test_the_files_of_one_result_have_a_bound_together(tmp_path: Path) -> 
     with serving(app, Limits()) as url:
         await anyio.to_thread.run_sync(spoken, url)
     assert len([*(work / "glm-output").iterdir()]) == 2
+
+
+async def test_a_file_that_becomes_shorter_while_it_is_sent_is_told(tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    work.mkdir()
+    file = work / "long.txt"
+    file.write_text("a line of words\n" * 1_000_000, encoding="utf-8")
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            return
+        status, answer = 404, b'{"error":"not_found","error_description":"not here yet"}'
+        if scope["path"] == "/mcp":
+            asked, status = json.loads((await receive())["body"]), 200
+            about = {"name": "glm-mcp", "version": "1"}
+            result = {"protocolVersion": "2025-06-18", "capabilities": {"tools": {}}, "serverInfo": about}
+            answer = json.dumps({"jsonrpc": "2.0", "id": asked.get("id"), "result": result}).encode()
+        elif scope["method"] == "POST":
+            os.truncate(file, 9)
+            while (await receive()).get("more_body", False):
+                pass
+        headers = [(b"content-type", b"application/json")]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": answer})
+
+    def spoken(url: str) -> None:
+        with Stdio(environment(tmp_path / "home", None), work, "connect", url) as client:
+            client.initialize()
+            said = client.call("read_document", {"documents": "long.txt"})["content"][0]["text"]
+            assert said == "invalid_request: long.txt became shorter while it was sent. Call again."
+            assert client.request("ping")["result"] == {}
+
+    with serving(app, Limits()) as url:
+        await anyio.to_thread.run_sync(spoken, url)
 
 
 @each("name", [b"a.%1b%5b31m", b"a.%0a", b"a./../b", b"a.exe", b"a." + b"b" * 3_000])

@@ -174,6 +174,17 @@ def test_a_file_that_is_no_list_of_tokens_is_not_written_over(tmp_path: Path) ->
     assert "Traceback" not in nowhere.stderr
 
 
+def test_a_file_that_an_editor_began_with_a_byte_order_mark_is_read_and_added_to(tmp_path: Path) -> None:
+    path = tmp_path / "tokens.toml"
+    path.write_text(f'\ufeff[tokens.ada]\r\nsha256 = "{digest("x")}"\r\n', encoding="utf-8", newline="")
+    path.chmod(0o600)
+    assert run(tmp_path, "token", "--file", str(path), "add", "bob").returncode == 0
+    assert re.findall(r"(?m)^(\w+) ", run(tmp_path, "token", "--file", str(path), "list").stdout) == [
+        "ada",
+        "bob",
+    ]
+
+
 def test_without_any_token_it_says_how_to_give_one(tmp_path: Path) -> None:
     done = run(tmp_path, "token", "list")
     assert done.returncode == 0

@@ -99,6 +99,29 @@ async def test_a_call_that_ends_before_a_connection_stood_says_so(scheme: str) -
     assert tries(caught.value) > 0
 
 
+async def test_a_call_that_ends_while_a_host_that_was_not_reached_is_tried_again_says_why_it_was_not() -> (
+    None
+):
+    """As where a name server does not answer: the system gives up after some seconds, and is asked once more."""
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        address = f"https://127.0.0.1:{mute.getsockname()[1]}/api/paas/v4"
+        async with (
+            client_of(GLM_BASE_URL=address, pace=Pace((0.1, 0.1))) as client,
+            anyio.create_task_group() as tasks,
+        ):
+
+            async def hang_up_late() -> None:
+                taken, _ = await anyio.to_thread.run_sync(mute.accept)
+                with taken:
+                    await anyio.sleep(0.9)  # more than half of the call's time
+
+            tasks.start_soon(hang_up_late)
+            with pytest.raises(GLMError) as caught:
+                await ask(client, within=1.5)
+    assert tries(caught.value) > 1
+    assert str(caught.value).startswith("network: 127.0.0.1 hung up before the connection stood")
+
+
 async def test_an_answer_that_has_begun_is_given_though_another_call_finds_no_connection() -> None:
     begun, word = asyncio.Event(), {"choices": [{"delta": {"content": "Words. "}}]}
 

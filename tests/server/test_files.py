@@ -148,6 +148,16 @@ def test_one_range_of_a_file_is_given_and_of_many_the_whole(url: str) -> None:
     assert [(a.status_code, a.text) for a in answers] == [(206, "world"), (200, "hello world")]
 
 
+@pytest.mark.parametrize(
+    "asked",
+    ["bytes=5-2", "bytes=a-b", "bytes=", "bytes", "lines=0-1", "bytes=1_0-12", "bytes=" + "9" * 5_000 + "-"],
+)
+def test_what_is_no_range_is_left_out(asked: str, url: str) -> None:
+    at = f"{url}/files/{uploaded(url, b'hello world', 'a.txt')['id']}"
+    answer = get(at, {**ADA, "Range": asked})
+    assert (answer.status_code, answer.text) == (200, "hello world")
+
+
 def test_without_a_token_nothing_is_taken_or_given(url: str, folders: Folders) -> None:
     for method, path in (("POST", "files"), ("GET", "files/" + "0" * 24), ("GET", "outputs/" + "0" * 24)):
         assert get(f"{url}/{path}", {}, method, content=png()).status_code == 401

@@ -462,6 +462,8 @@ def test_what_is_not_http_is_refused_in_json(narrow: str) -> None:
         ('{"jsonrpc": "2.0", "id": "a", "method": "ping", "params": [1]}', "a", -32600, "not a JSON-RPC 2.0"),
         ('{"jsonrpc": "2.0", "id": 1, "method": "pi', None, -32700, "not JSON"),
         ("this is no JSON", None, -32700, "not JSON"),
+        ("", None, -32700, "a message is empty"),
+        (" \r\n", None, -32700, "a message is empty"),
     ],
 )
 def test_a_message_that_cannot_be_read_is_answered_in_plain_words(
@@ -472,6 +474,12 @@ def test_a_message_that_cannot_be_read_is_answered_in_plain_words(
     error = answer.json()["error"]
     assert (answer.json()["id"], error["code"]) == (ident, code)
     assert why in error["message"]
+
+
+def test_a_byte_order_mark_in_front_of_a_message_is_none_of_it(narrow: str) -> None:
+    answer = posted(narrow, '\ufeff{"jsonrpc": "2.0", "id": 5, "method": "ping"}')
+    assert answer.status_code == 200
+    assert '"result":{}' in answer.text
 
 
 def test_large_bodies_beyond_what_may_be_held_wait_for_their_turn(guarded: App) -> None:

@@ -112,6 +112,14 @@ async def test_the_clients_name_goes_with_each_of_its_requests(version: str, app
     assert sizes["claude-code"] > 20_000
 
 
+@pytest.mark.parametrize("name", ["\N{GRINNING FACE}" * 200, "\x01" * 200, "\u6a21" * 200])
+async def test_a_client_of_any_name_has_a_session_that_is_known(name: str, app: App) -> None:
+    with anyio.fail_after(60), served(app) as address:
+        async with Old(address) as client:
+            await client.begin("2025-06-18", name)
+            assert "result" in result(await client.post(called("chat", prompt="hello")))
+
+
 async def test_the_session_of_another_caller_is_not_known(app: App) -> None:
     with anyio.fail_after(60), served(app, authenticator=Names()) as address:
         async with Old(address, "anna") as anna, Old(address, "bert") as bert:

@@ -44,6 +44,15 @@ def test_a_request_that_cannot_be_read_is_answered_and_the_next_one_works(tmp_pa
     assert [(m["id"], m["error"]["code"]) for m in unknown] == [(None, PARSE_ERROR)]
 
 
+@each("command", [("serve",), ("connect", "http://127.0.0.1:9")])
+def test_a_byte_order_mark_in_front_of_a_message_is_none_of_it(
+    command: tuple[str, ...], tmp_path: Path
+) -> None:
+    with Stdio(environment(tmp_path / "home", GLM_SIMULATE="1"), tmp_path, *command) as server:
+        server.write('\ufeff{"jsonrpc": "2.0", "id": 5, "method": "ping"}')
+        assert server.answer(5)["result"] == {}
+
+
 def test_a_host_that_reads_no_answers_to_its_nonsense_can_still_end_it(tmp_path: Path) -> None:
     read, write = os.pipe()
     with Process(environment(tmp_path / "home"), tmp_path, stdout=write) as process:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import socket
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from typing import Any
 import anyio
 import jwt
 import pytest
+from jwt.algorithms import RSAAlgorithm
 from support.cases import each
 from support.issuer import AUDIENCE, Issuing, ec_key, issuing, real_issuer, rsa_key
 from support.proxies import local_proxy
@@ -23,7 +25,7 @@ from glm_mcp.errors import ConfigError
 from glm_mcp.server.app import App
 from glm_mcp.server.callers.caller import Caller
 from glm_mcp.server.http.auth.authenticator import Authenticator
-from glm_mcp.server.http.auth.oidc import PAUSE_S, Issuer
+from glm_mcp.server.http.auth.oidc import PAUSE_S, WAITING, Issuer
 from glm_mcp.server.http.auth.refusal import Challenge, Refused
 from glm_mcp.settings import Settings
 
@@ -141,6 +143,10 @@ async def test_a_token_without_a_name_is_named_by_its_subject_in_one_harmless_li
     odd = await let_in(authenticator, issuer.token(preferred_username="a\x1b[31m\nb" + "x" * 100))
     assert odd.name.isprintable()
     assert len(odd.name) <= 64
+    unseen = "\u202e\x1b[31m"
+    assert (await let_in(authenticator, issuer.token(preferred_username=unseen))).name == "248289761001"
+    nameless = await let_in(authenticator, issuer.token(preferred_username=unseen, sub=unseen))
+    assert nameless.name == nameless.owner
 
 
 @each("subject", ["", " \n", "\ud800"])
@@ -279,6 +285,33 @@ async def test_those_who_waited_for_an_issuer_that_is_slow_and_fails_do_not_each
     assert len(issuer.asked) == 1
 
 
+async def test_for_an_issuer_that_hangs_only_some_wait_however_many_name_keys_that_nobody_knows(
+    issuer: Issuing,
+) -> None:
+    """Each holds one of the connections that others need, and needs no token for it."""
+    more, answered, told = 50, 0, anyio.Event()
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        issuer.url = f"http://127.0.0.1:{mute.getsockname()[1]}"
+        known = an_issuer(issuer, time.monotonic)
+
+        async def one(number: int) -> None:
+            nonlocal answered
+            with pytest.raises(Refused) as caught:
+                await known.caller(issuer.token(kid=f"made up {number}"), NOBODY)
+            assert caught.value.status == 503
+            answered += 1
+            if answered == more:
+                told.set()
+
+        with anyio.fail_after(60):
+            async with anyio.create_task_group() as tasks:
+                for number in range(1 + WAITING + more):  # one asks the issuer
+                    tasks.start_soon(one, number)
+                await told.wait()
+                assert answered == more
+                tasks.cancel_scope.cancel()
+
+
 @pytest.mark.extreme
 async def test_an_answer_that_unpacks_to_much_is_not_unpacked(issuer: Issuing) -> None:
     issuer.packed = gzip.compress(b" " * 100_000_000)
@@ -323,6 +356,65 @@ async def test_an_issuer_names_no_other_server_of_this_machine(issuer: Issuing) 
             await known.caller(issuer.token(), NOBODY)
         assert caught.value.status == 503
         assert other.asked == []
+
+
+@each(
+    ("changes", "status"),
+    [
+        ({"use": None, "alg": None}, 0),
+        ({"use": "enc"}, 503),
+        ({"kty": "oct"}, 503),
+        ({"d": "AQAB"}, 503),
+        ({"n": 5}, 401),
+        ({"n": "_" * 300_000}, 401),
+        ({"e": "_" * 300_000}, 401),
+        ({"alg": ["RS256"]}, 401),
+    ],
+    ids=lambda value: repr(value)[:40],
+)
+async def test_a_published_key_with_odd_fields_is_a_key_or_none_and_never_a_defect(
+    changes: dict[str, Any], status: int, issuer: Issuing
+) -> None:
+    issuer.publish("one", 0)
+    issuer.keys[0] |= changes
+    del issuer.keys[1:]
+    authenticator = Authenticator(Settings(**settings(issuer)))
+    if status:
+        assert (await refused(authenticator, issuer.token())).status == status
+    else:
+        assert (await let_in(authenticator, issuer.token())).name == "ada"
+
+
+async def test_whoever_could_sign_with_a_private_key_that_is_published_is_not_let_in(
+    issuer: Issuing, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole = RSAAlgorithm.to_jwk(rsa_key(0), as_dict=True)
+    issuer.keys[0] = {**whole, "kid": "one"}
+    known = an_issuer(issuer, time.monotonic)
+    with anyio.fail_after(60), pytest.raises(Refused) as caught:
+        await known.caller(issuer.token(), NOBODY)
+    assert caught.value.status == 401
+    assert "its private half is published" in caplog.text
+    assert str(whole["d"]) not in caplog.text
+
+
+async def test_an_answer_that_is_no_list_of_keys_takes_none_away_and_is_told(
+    issuer: Issuing, caplog: pytest.LogCaptureFixture
+) -> None:
+    now = 100.0
+    known = an_issuer(issuer, lambda: now)
+    with anyio.fail_after(60):
+        await known.caller(issuer.token(), NOBODY)
+        issuer.keys = None
+        now += 100_000
+        await known.caller(issuer.token(), NOBODY)
+        assert "publishes no list of keys" in caplog.text
+        issuer.keys = []
+        now += 100_000
+        with pytest.raises(Refused) as caught:
+            await known.caller(issuer.token(), NOBODY)
+    assert caught.value.status == 503
+    assert "none signs tokens" in caplog.text
 
 
 async def test_keys_that_are_known_are_not_waited_for_time_and_again(issuer: Issuing) -> None:

@@ -73,7 +73,7 @@ class Issuing(ThreadingHTTPServer):
         self.url = f"http://127.0.0.1:{self.server_port}"
         self.asked: list[str] = []
         self.named, self.keys_at, self.ill, self.packed = "", "", False, b""
-        self.keys: list[dict[str, Any]] = []
+        self.keys: Any = []
         self.publish("one", 0)
 
     def publish(self, ident: str, number: int) -> None:

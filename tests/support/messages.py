@@ -26,7 +26,17 @@ USAGE = {"UsageError", "BadParameter"}
 LINES = {"echo", "say"}
 WORDS = {"UNSET", "TITLES", "_WANTED", "_TOOLS", "_SEE", "_KINDS", "_INSTEAD", "RECORD"}
 # Functions that give why something cannot be, which an error names.
-REASONS = {"_lacks", "_login_in", "misfit", "parse", "says", "schema_problem", "secret_in", "windows_trouble"}
+REASONS = {
+    "_lacks",
+    "broken_by",
+    "_login_in",
+    "misfit",
+    "parse",
+    "says",
+    "schema_problem",
+    "secret_in",
+    "windows_trouble",
+}
 CLICK = (  # what the command's library says in its own words
     "Show this message and exit.",
     "Show the version and exit.",

@@ -29,6 +29,7 @@ class Handler(BaseHTTPRequestHandler):
         packed = {
             "bomb": gzip.compress(bytes(50_000_000)) if name == "bomb" else b"",
             "gzip": gzip.compress(PNG),
+            "parts": gzip.compress(PNG[:9]) + gzip.compress(b"") + gzip.compress(PNG[9:]) + bytes(99),
             "torn": gzip.compress(bytes(range(256)) * 9)[:-20],
             "damaged": b"not gzip at all",
         }
@@ -39,6 +40,8 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(302, b"", Location=target if "//" in target else f"/{target}")
         elif name in packed:
             self.answer(200, packed[name], Content_Encoding="gzip")
+        elif name.startswith("coding/"):
+            self.answer(200, PNG, Content_Encoding=unquote(name.removeprefix("coding/")))
         elif name == "brotli":
             self.answer(200, b"x", Content_Encoding="br")
         elif name == "empty":

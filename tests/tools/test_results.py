@@ -21,6 +21,8 @@ from support.toolkit import NEXT, call, chats, fail, glm, links, picture, say, t
 
 from glm_mcp.clients.table import client_named
 from glm_mcp.glm.calls import Answer
+from glm_mcp.media.kept.outputs import Outputs
+from glm_mcp.samples import FOLDER
 from glm_mcp.server.app import App, Folders
 from glm_mcp.settings import Settings
 from glm_mcp.simulator import Fault, Reply, Simulator
@@ -67,6 +69,31 @@ async def test_a_long_answer_fits_its_host_and_uses_the_room(
     assert budget * 0.7 < weight(result) <= budget
     assert "[glm-4.7-flash · " in text_of(result)
     assert NEXT.search(text_of(result))
+
+
+class Swept(Outputs):
+    """Of which another process, or whoever cleans the disk, takes away at once what is kept."""
+
+    def keep(self, data: bytes | str, suffix: str, *, name: str = "") -> str:
+        ident = super().keep(data, suffix, name=name)
+        self.find(ident).unlink()
+        return ident
+
+
+async def test_an_answer_is_not_lost_with_what_is_kept_of_it(
+    connect: Connect, app_of: Any, sim: Simulator, folders: Folders
+) -> None:
+    app: App = app_of(GLM_ALLOWED_DIRS=str(FOLDER))
+    app.outputs = Swept(folder=None, cwd=folders.cwd, data=folders.data, cache=folders.cache)
+    sim.queue(Reply(text=TEXTS["english"]))
+    async with connect(app=app) as client:
+        answered = await call(client, "chat", prompt="Tell me everything.")
+        boxes = {"images": str(FOLDER / "photo.jpg"), "task": "locate", "prompt": "a boat"}
+        found = await call(client, "describe_image", **boxes)
+    assert text_of(answered).startswith("The 0. fox jumps")
+    assert "The rest could not be kept: nothing is kept under glm://outputs/" in text_of(answered)
+    assert "1 found in" in text_of(found)
+    assert "not saved: nothing is kept under" in text_of(found)
 
 
 @each(("host", "most"), [("opencode", 51_200), ("copilot-cli", 20_480)])

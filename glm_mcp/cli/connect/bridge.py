@@ -16,6 +16,7 @@ from glm_mcp.cli.connect.memory import METHODS, Memory, version_of
 from glm_mcp.cli.connect.upstream import NAMED, SessionLost, Upstream
 from glm_mcp.errors import ForbiddenPath, GLMError, InternalError, NetworkError, NotFound, Overloaded
 from glm_mcp.glm.threads import in_thread
+from glm_mcp.text import plain
 
 AT_ONCE = 256  # requests that run; and what their lines hold:
 HELD_BYTES = 256 << 20
@@ -58,11 +59,10 @@ class Bridge:
 
     async def _start(self, group: Any, message: Message, size: int) -> None:
         ident, method = message["id"], message["method"]
-        if not isinstance(ident, str | int) or not isinstance(method, str) or ident in self._running:
+        known = _is_id(ident)
+        if not known or not isinstance(method, str) or ident in self._running:
             said = "a request has a method, and an id that no other one has that still runs"
-            await self._lines.send(
-                error_of(ident if isinstance(ident, str | int) else None, INVALID_REQUEST, said)
-            )
+            await self._lines.send(error_of(ident if known else None, INVALID_REQUEST, said))
             return
         params = message.get("params")
         if not isinstance(params, dict | None) or not isinstance((params or {}).get("_meta"), dict | None):
@@ -182,7 +182,7 @@ class Bridge:
     async def _last(self, messages: AsyncIterator[Message], ident: Any) -> Message:
         async with aclosing(messages) as each:  # type: ignore[type-var]
             async for message in each:
-                if "method" not in message and ("result" in message or "error" in message):
+                if "method" not in message and _answers(message, ident):
                     return {**message, "id": ident}
                 if "id" not in message:
                     await self._lines.send(message)
@@ -209,6 +209,19 @@ class Bridge:
             async with self._upstream.asked(handshake, {}) as (response, messages):
                 await self._last(messages, "connect")
                 self._session = response.headers.get(SESSION, "")
+
+
+def _is_id(ident: Any) -> bool:
+    """Whether an answer can have it: true is no 1, and half a character cannot be written."""
+    halves = isinstance(ident, str) and ident.encode("utf-8", "replace").decode() != ident
+    return type(ident) in (str, int) and not halves
+
+
+def _answers(message: Message, ident: Any) -> bool:
+    """Whether it is the answer to the request of this id; what a server cannot read it refuses without one."""
+    named = message.get("id")
+    ident = plain(ident) if isinstance(ident, str) else ident  # as all that a server says is read
+    return named == ident if "result" in message else "error" in message and named in (ident, None)
 
 
 def _file_of(message: Message) -> str:

@@ -151,7 +151,10 @@ def _sha256(source: Source) -> str:
 
 async def _pieces(source: Source) -> AsyncIterator[bytes]:
     at = 0
-    while at < source.size and (piece := await in_thread(_piece, source, at)):
+    while at < source.size:
+        piece = await in_thread(_piece, source, at)
+        if not piece:
+            raise InvalidRequest(f"{source.name} became shorter while it was sent", "Call again.")
         yield piece[: source.size - at]  # a file that grows meanwhile is sent as long as it was
         at += len(piece)
 
@@ -160,5 +163,11 @@ def _piece(source: Source, at: int) -> bytes:
     if source.data is not None:
         return source.data[at : at + PIECE]
     assert source.handle is not None  # noqa: S101 - a source that is here has one of the two
-    source.handle.seek(at)
-    return source.handle.read(PIECE)
+    try:
+        source.handle.seek(at)
+        return source.handle.read(PIECE)
+    except OSError as error:  # a drive that went away
+        why = error.strerror or "the system refuses"
+        raise NotFound(
+            f"{source.name} cannot be read any more ({why})", "Check the disk, and call again."
+        ) from error

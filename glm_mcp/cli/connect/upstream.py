@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 import re
 import ssl
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -29,10 +30,11 @@ from glm_mcp.errors import (
     UpstreamError,
 )
 from glm_mcp.glm.network.events import Events
-from glm_mcp.glm.network.failures import of_proxy
+from glm_mcp.glm.network.failures import of_proxy, retry_after
 from glm_mcp.glm.network.proxy import proxy_for
 from glm_mcp.glm.threads import in_thread, in_thread_if
 from glm_mcp.media.kept.uploads import is_upload
+from glm_mcp.media.sources.urls import show
 from glm_mcp.text import clean
 
 if TYPE_CHECKING:
@@ -57,6 +59,15 @@ _KINDS: dict[int, type[GLMError]] = {
     503: Overloaded,
     507: ConfigError,
 }
+
+# What to do about a refusal without words, which something in front of the server says: by status, else by its hundred
+_INSTEAD = {
+    413: "A proxy in front of the server takes nothing of that size (nginx: client_max_body_size): tell whoever runs it.",
+    4: "Something in front of the server says so, as a proxy or a firewall: ask whoever runs it.",
+    429: "Try again in a moment; if it stays so, tell whoever runs it.",
+    5: "Try again in a moment; if it stays so, tell whoever runs it.",
+}
+LATEST_S = 86_400.0  # a server that says to come again later than that says nothing
 
 
 def address_of(url: str) -> str:
@@ -107,7 +118,7 @@ class Upstream:
 
     async def _messages(self, response: httpx.Response) -> AsyncIterator[Message]:
         with self._failing():
-            if response.headers.get("content-type", "").startswith("text/event-stream"):
+            if response.headers.get("content-type", "").lower().startswith("text/event-stream"):
                 events = Events()
                 async for piece in response.aiter_bytes():
                     for data in events.feed(piece):
@@ -122,7 +133,7 @@ class Upstream:
             message = await in_thread_if(len(text) > LARGE, read_plain, text)
         except ValueError:
             message = None
-        if not isinstance(message, dict) or "jsonrpc" not in message:
+        if not isinstance(message, dict) or "jsonrpc" not in message or not _is_whole(message):
             raise self._no_server()
         return message
 
@@ -194,21 +205,26 @@ class Upstream:
         status = response.status_code
         try:
             said = read_json(response.content)
-            error, words = str(said["error"]), clean(str(said["error_description"]), 600)
+            error, words = str(said["error"]), said["error_description"]
         except (ValueError, KeyError, TypeError):
             error = words = ""
+        words = clean(words, 600) if isinstance(words, str) else ""
         if error == "unknown_session":
             return SessionLost()
         if status == 401:
             hint = "Put it into GLM_CONNECT_TOKEN of this host's entry, or ask whoever runs the server for a new one."
             what = "took no token" if not self._token else "does not take the token"
             return AuthError(f"{self.base} {what} ({words or 'HTTP 401'})", hint)
+        if status < 400 and (place := show(response.headers.get("location", ""))):
+            said = f"{self.base} leads elsewhere, to {place}, which is not followed"
+            return ConfigError(said, "If that is the server, give its address; the token goes there then.")
         if not words and (status in (404, 405) or status < 400):
             return self._no_server()
         kind = _BY_NAME.get(error) or _KINDS.get(status, UpstreamError)
-        hint = "" if words else "Try again in a moment."
-        if status == 429 and (after := response.headers.get("retry-after", "")):
-            hint = f"Try again in {clean(after, 40)} s."
+        hint = "" if words else _INSTEAD.get(status) or _INSTEAD.get(status // 100, "")
+        after = retry_after(response.headers.get) if status in (429, 503) else None
+        if after is not None and after <= LATEST_S:
+            hint = f"Try again in {math.ceil(after)} s."
         known, _, rest = words.partition(": ")  # of our own errors, which say their kind
         words = rest if rest and known == error else words
         return kind(f"{self.base}{path} refused it: {words or f'HTTP {status}'}", hint)
@@ -277,6 +293,17 @@ class Upstream:
             "X-GLM-Connect": __version__,
         }
         return {**mine, "Authorization": f"Bearer {self._token}"} if self._token else mine
+
+
+def _is_whole(message: Message) -> bool:
+    """Whether what a client would take for an answer is one."""
+    result, error = message.get("result", {}), message.get("error", {"code": 0, "message": ""})
+    return (
+        isinstance(result, dict)
+        and isinstance(error, dict)
+        and isinstance(error.get("code"), int)
+        and isinstance(error.get("message"), str)
+    )
 
 
 def header_value(text: str) -> str:

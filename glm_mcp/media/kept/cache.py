@@ -63,14 +63,18 @@ class Cache:
             raise ValueError("an owner becomes a part of paths")
         return self._made((area, owner), lambda: private_folder(self._area(area) / owner))
 
+    def used(self, area: str, owner: str) -> Path | None:
+        """The folder that this process has put an owner's files into, if it has."""
+        return self._checked.get((area, owner))
+
     def put(self, area: str, owner: str, name: str, raw: bytes) -> None:
         """Writes a private file, whole or not at all. Raises ConfigError."""
         path = self.folder(area, owner) / name
         try:
             replace_file(path, raw, 0o600)
+            self.touch(path)
         except OSError as error:
             raise cannot_keep(error) from error
-        self.touch(path)
         self.grown(len(raw))
 
     def touch(self, path: Path) -> None:
@@ -79,9 +83,13 @@ class Cache:
         os.utime(path, (now, now))
 
     def entries(self, area: str, owner: str, start: str = "") -> list[FoundFile]:
-        """An owner's files that have not expired, whose names start so. Links are none of them."""
+        """An owner's files that have not expired, whose names start so; none where there can be no folder. Links are none."""
         oldest = self.clock() - self.max_age_s[area]
-        return [f for f in list_files(self.folder(area, owner), start) if f.modified >= oldest]
+        try:
+            found = list_files(self.folder(area, owner), start)
+        except ConfigError:
+            return []
+        return [f for f in found if f.modified >= oldest]
 
     def grown(self, size: int) -> None:
         """So many bytes came in: sweeps now and then."""
@@ -137,7 +145,7 @@ class Cache:
                 self.root,
                 error.strerror,
             )
-            return Path(tempfile.mkdtemp(prefix="glm-mcp-"))
+            return _elsewhere(area)
 
     def _made(self, key: tuple[str, ...], make: Callable[[], Path]) -> Path:
         known = self._checked.get(key)
@@ -151,6 +159,18 @@ class Cache:
                 "Set XDG_CACHE_HOME or TMPDIR in the server's environment to a folder that can be written.",
             ) from error
         return folder
+
+
+def _elsewhere(area: str) -> Path:
+    """In the temporary folder, where the next process finds it and sweeps it: one made anew each time would stay for ever.
+    That is done only where somebody else has taken the name.
+    """
+    user = os.getuid() if hasattr(os, "getuid") else "own"
+    try:
+        own = private_folder(Path(tempfile.gettempdir()) / f"glm-mcp-{user}")
+        return private_folder(own / area)
+    except OSError:
+        return Path(tempfile.mkdtemp(prefix="glm-mcp-"))
 
 
 def _fit(by_owner: dict[str, list[FoundFile]], room: int, weigh: Callable[[FoundFile], int]) -> None:

@@ -199,7 +199,7 @@ class Outputs:
         """A file that a result's link leads to, opened for reading: one that is kept, one that this process wrote, or one in
         the folder where results go. Raises NotFound for any other.
         """
-        if path.parent == self.place:
+        if path.parent in (self.place, self._cache.used(OUTPUTS, self._owner)):
             found, file = self.open(path.name.partition(".")[0])
             if found == path:
                 return found, file

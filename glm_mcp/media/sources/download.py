@@ -24,11 +24,20 @@ import anyio
 import anyio.lowlevel
 import anyio.to_thread
 
-from glm_mcp.errors import ForbiddenURL, MediaTooLarge, NetworkError, NotFound, TimedOut, UnsupportedMedia
+from glm_mcp.errors import ForbiddenURL, NetworkError, TimedOut, UnsupportedMedia
 from glm_mcp.glm.network.failures import of_proxy
 from glm_mcp.glm.network.proxy import Proxy, proxy_for
+from glm_mcp.glm.network.unpack import Unpacking
 from glm_mcp.glm.threads import in_thread
 from glm_mcp.media.detect import detect, detect_file
+from glm_mcp.media.sources.answer import (
+    ELSE,
+    broken_by,
+    check_length,
+    check_status,
+    is_packed,
+    too_large,
+)
 from glm_mcp.media.sources.urls import HINT, PublicURL, address_allowed, parse_public_url, show
 from glm_mcp.media.tempfiles import file_of, no_room
 from glm_mcp.media.types import Source
@@ -53,7 +62,6 @@ _HEADERS = {
     "Accept": "image/*, video/*, application/pdf, text/*;q=0.9, */*;q=0.8",
     "Accept-Encoding": "gzip",  # what we can decode with a cap on every step
 }
-_ELSE = "Download the file another way and pass that."
 
 
 async def download(  # noqa: PLR0913 - bounds, and what stands in for the network
@@ -92,14 +100,14 @@ async def download(  # noqa: PLR0913 - bounds, and what stands in for the networ
                 # Only the endpoint itself may send us to the endpoint.
                 hop = parse_public_url(target, own_host=own_host if hop.own else None)
     except TimeoutError as error:
-        raise TimedOut(f"{show(url)} was not downloaded within {timeout_s:.3g} s", _ELSE) from error
+        raise TimedOut(f"{show(url)} was not downloaded within {timeout_s:.3g} s", ELSE) from error
     except httpx.TimeoutException as error:
-        raise TimedOut(f"{show(url)} did not answer in time", _ELSE) from error
+        raise TimedOut(f"{show(url)} did not answer in time", ELSE) from error
     except httpx.InvalidURL as error:
-        raise ForbiddenURL(f"{show(url)} is not a valid address", _ELSE) from error
+        raise ForbiddenURL(f"{show(url)} is not a valid address", ELSE) from error
     except (httpx.HTTPError, ssl.SSLError, OSError) as error:
-        raise NetworkError(f"{show(url)} could not be downloaded: {_why(error)}", _ELSE) from error
-    raise NetworkError(f"{show(url)} redirects more than {REDIRECTS} times", _ELSE)
+        raise NetworkError(f"{show(url)} could not be downloaded: {broken_by(error)}", ELSE) from error
+    raise NetworkError(f"{show(url)} redirects more than {REDIRECTS} times", ELSE)
 
 
 async def fetched(
@@ -160,10 +168,11 @@ async def _fetch(
     ):
         if response.status_code in _MOVED and response.headers.get("Location"):
             return str(response.headers["Location"])
-        _check_status(response.status_code, url)
-        _check_length(response.headers.get("Content-Length"), max_bytes, url)
-        coding = response.headers.get("Content-Encoding", "").strip().lower()
-        data = await _read(response.aiter_raw(), coding, max_bytes, url, counted)
+        check_status(response.status_code, url)
+        check_length(response.headers.get("Content-Length"), max_bytes, url)
+        packed = is_packed(response.headers.get("Content-Encoding", ""), url)
+        chunks = _inflated(response.aiter_raw(), url) if packed else response.aiter_raw()
+        data = await _read(chunks, max_bytes, url, counted)
         return data, clean(response.headers.get("Content-Type", ""), 200)
 
 
@@ -245,48 +254,17 @@ def _resolve(host: str, port: int) -> list[str]:
     return list(dict.fromkeys(str(entry[4][0]) for entry in entries))
 
 
-def _check_status(status: int, url: PublicURL) -> None:
-    if 200 <= status < 300:
-        return
-    where = show(str(url))
-    if status in (404, 410):
-        raise NotFound(f"{where} does not exist (HTTP {status})", "Check the address.")
-    if status in (401, 403, 407, 451):
-        raise NetworkError(f"{where} refused the download (HTTP {status})", _ELSE)
-    if status == 429 or status >= 500:
-        raise NetworkError(f"{where} failed (HTTP {status})", "Call again later, or pass the file's path.")
-    raise NetworkError(f"{where} answered HTTP {status}", _ELSE)
-
-
-def _check_length(claimed: str | None, max_bytes: int, url: PublicURL) -> None:
-    if claimed and claimed.isdecimal() and int(claimed[:18]) > max_bytes:
-        raise _too_large(url, max_bytes)
-
-
-def _too_large(url: PublicURL, max_bytes: int) -> MediaTooLarge:
-    return MediaTooLarge(
-        f"{show(str(url))} is larger than the {max_bytes / 1e6:.1f} MB taken",
-        "Give a smaller version, or download it and pass a part.",
-    )
-
-
 async def _read(
-    chunks: AsyncIterator[bytes], coding: str, max_bytes: int, url: PublicURL, counted: Counted
+    chunks: AsyncIterator[bytes], max_bytes: int, url: PublicURL, counted: Counted
 ) -> bytes | IO[bytes]:
     """The body: what is large in a file, as many calls may hold theirs at once."""
-    if coding in ("gzip", "x-gzip", "deflate"):
-        chunks = _inflated(chunks, url)
-    elif coding not in ("", "identity"):
-        raise UnsupportedMedia(
-            f"{show(str(url))} comes in the compression '{coding[:20]}', which was not asked for", _ELSE
-        )
     body, file, size = bytearray(), None, 0
     async for chunk in chunks:
         body += chunk
         size += len(chunk)
         counted(len(chunk))
         if size > max_bytes:
-            raise _too_large(url, max_bytes)
+            raise too_large(url, max_bytes)
         if len(body) > HELD:
             file = await in_thread(_moved, body, file)
     return await in_thread(_moved, body, file) if file else bytes(body)
@@ -294,19 +272,18 @@ async def _read(
 
 async def _inflated(chunks: AsyncIterator[bytes], url: PublicURL) -> AsyncIterator[bytes]:
     """Decompressed step by step: a little of it may stand for much."""
-    decoder = zlib.decompressobj(zlib.MAX_WBITS | 32)  # either header
+    unpacking = Unpacking()
     async for chunk in chunks:
-        rest, full = chunk, True
-        while (rest or full) and not decoder.eof:
-            try:
-                piece = decoder.decompress(rest, _STEP)
-            except zlib.error as error:
-                raise NetworkError(f"{show(str(url))} sent damaged data", "Call again.") from error
-            rest, full = decoder.unconsumed_tail, len(piece) == _STEP
-            yield piece
-            await anyio.lowlevel.checkpoint()
-        if decoder.eof:
+        try:
+            for piece in unpacking.pieces(chunk, _STEP):
+                yield piece
+                await anyio.lowlevel.checkpoint()
+        except zlib.error as error:
+            raise NetworkError(f"{show(str(url))} sent damaged data", "Call again.") from error
+        if unpacking.over:
             return  # what follows would only be held in memory
+    if unpacking.whole:
+        return
     raise NetworkError(f"{show(str(url))} broke off before its end", "Call again.")
 
 
@@ -321,10 +298,3 @@ def _moved(body: bytearray, file: IO[bytes] | None) -> IO[bytes]:
         raise no_room(error) from error
     body.clear()
     return file
-
-
-def _why(error: Exception) -> str:
-    text = str(error)
-    if "CERTIFICATE_VERIFY_FAILED" in text:
-        return "its certificate is not valid for this machine (SSL_CERT_FILE names another store)"
-    return clean(text or "the connection broke", 160)

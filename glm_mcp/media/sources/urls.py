@@ -1,4 +1,4 @@
-"""Which addresses of the network may be fetched. Pure functions; `media/fetch.py` resolves names and connects."""
+"""Which addresses of the network may be fetched. Pure functions; `media/sources/download.py` resolves names and connects."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ TOO_MANY = (
     "send less at once"
 )
 LONG_NAME = f"whose id, method or name has more than {NAME_BYTES:,} characters"
+BOM = b"\xef\xbb\xbf"  # that writers of .NET and PowerShell put in front of what they send
 _END = 300  # bytes at the start and the end of a message that is not read, in one of which its id stands
 _ID_FIRST = re.compile(rb'\{\s*(?:"jsonrpc"\s*:\s*"2\.0"\s*,\s*)?"id"\s*:\s*(\d{1,15}|"[^"\\]{1,100}")\s*,')
 _ID_LAST = re.compile(
@@ -68,6 +69,8 @@ class Lines:
     def _line(self) -> bytes | bytearray:
         line, why = self._begun, self._unreadable()
         self._begin()
+        if line.startswith(BOM):
+            del line[: len(BOM)]
         if not why:
             return line
         found = _ID_FIRST.match(line) or _ID_LAST.search(line)

@@ -10,12 +10,19 @@ import anyio
 from mcp.server import Server
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.shared.exceptions import MCPError
-from mcp.types import INTERNAL_ERROR, JSONRPCError, JSONRPCNotification, JSONRPCRequest
+from mcp.types import (
+    INTERNAL_ERROR,
+    INVALID_REQUEST,
+    PARSE_ERROR,
+    JSONRPCError,
+    JSONRPCNotification,
+    JSONRPCRequest,
+)
 from mcp.types.version import HANDSHAKE_PROTOCOL_VERSIONS
 
 from glm_mcp.glm.json_shape import MESSAGE_VALUES, Shape
 from glm_mcp.glm.threads import in_thread_if
-from glm_mcp.server.front.lines import LONG_NAME, TOO_MANY
+from glm_mcp.server.front.lines import BOM, LONG_NAME, TOO_MANY
 from glm_mcp.server.http.answers import Answer, not_allowed, refusal
 from glm_mcp.server.http.bodies import InFlight, no_room, too_slow
 from glm_mcp.server.http.limits import SMALL, Limits
@@ -151,7 +158,8 @@ class Endpoint:
                 return _unread(TOO_MANY if shape.too_many else LONG_NAME)
             size += len(pieces[-1])
             more = message.get("more_body", False)
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        whole = (pieces[0] if len(pieces) == 1 else b"".join(pieces)).removeprefix(BOM)
+        return _unread("is empty", PARSE_ERROR, 400) if not whole or whole.isspace() else whole
 
     def _beginning(self, scope: Scope, request: JSONRPCRequest, send: Send) -> Send:
         """Gives the answer to an `initialize` its session id."""
@@ -190,7 +198,6 @@ def _not_json() -> Answer:
     return refusal(415, "unsupported_media_type", said)
 
 
-def _unread(why: str) -> Answer:
-    return Answer(
-        413, {"jsonrpc": "2.0", "id": None, "error": {"code": -32600, "message": f"a message {why}"}}
-    )
+def _unread(why: str, code: int = INVALID_REQUEST, status: int = 413) -> Answer:
+    error = {"code": code, "message": f"a message {why}"}
+    return Answer(status, {"jsonrpc": "2.0", "id": None, "error": error})

@@ -51,16 +51,17 @@ class _Tried:
         self._folder = folder
         self._thread: threading.Thread | None = None
         self._found = ""
+        self._end = 0.0
 
     async def why(self) -> str:
         """Why it takes none; empty where it does."""
         if self._thread is None or not self._thread.is_alive():
+            self._end = anyio.current_time() + WRITE_S  # of all who ask while it waits
             self._thread = threading.Thread(target=self._try, name="readyz", daemon=True)
             self._thread.start()
         thread = self._thread
-        end = anyio.current_time() + WRITE_S
         while thread.is_alive():
-            if anyio.current_time() >= end:
+            if anyio.current_time() >= self._end:
                 return "it did not take a byte in time"
             await anyio.sleep(LOOK_S)
         return self._found

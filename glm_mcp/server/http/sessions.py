@@ -13,7 +13,7 @@ from functools import lru_cache
 from mcp.types.version import HANDSHAKE_PROTOCOL_VERSIONS, LATEST_HANDSHAKE_VERSION
 
 NAME_CHARS = 64  # of a client's name, which each of its requests carries
-ID_CHARS = 1_000
+ID_CHARS = 2_000  # a name of nothing but emoji makes 1,200: two escapes each, as base64
 ENDED = 10_000  # sessions that were given up and are remembered, by the replica that was told
 _ALGORITHM = "HS256"
 _CLAIMS = ["o", "c", "v", "n"]  # the fields of a session, in their order

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import sys
 import threading
@@ -287,6 +288,26 @@ def test_a_finished_part_is_recalled_and_replaced(work: Path, clock: Clock) -> N
     assert kept.recall("digest|prompt") is None
 
 
+def test_a_cache_that_is_taken_away_while_it_is_written_is_told_and_made_anew(
+    work: Path, tmp_path: Path
+) -> None:
+    cleaned: list[float] = []
+
+    def clock() -> float:
+        """Looked at once a file has its place."""
+        if not cleaned:
+            cleaned.append(1.0)
+            shutil.rmtree(tmp_path / "cache")
+        return 1_800_000_000.0
+
+    kept = Outputs(folder=None, cwd=work, data=tmp_path / "data", cache=tmp_path / "cache", clock=clock)
+    with pytest.raises(ConfigError, match="nothing can be kept now"):
+        kept.keep("x", ".md")
+    assert cleaned
+    assert kept.list() == []
+    assert kept.kept(kept.keep("x", ".md"))[1] == b"x"
+
+
 def test_a_cache_that_cannot_be_used_is_replaced_by_a_private_one(
     work: Path, clock: Clock, tmp_path: Path
 ) -> None:
@@ -296,8 +317,6 @@ def test_a_cache_that_cannot_be_used_is_replaced_by_a_private_one(
     assert data == b"x"
     assert tmp_path / "cache" not in path.parents
     path.unlink()
-    path.parent.rmdir()
-    path.parent.parent.rmdir()
 
 
 @posix

@@ -124,6 +124,8 @@ async def test_a_compressed_bomb_is_stopped_at_the_limit(server: Server) -> None
         ("500", NetworkError, "Call again later"),
         ("429", NetworkError, "Call again later"),
         ("418", NetworkError, "HTTP 418"),
+        ("202", NetworkError, "not ready yet"),
+        ("206", NetworkError, "a part alone"),
         ("304", NetworkError, "HTTP 304"),
         ("short", NetworkError, "could not be downloaded"),
         ("torn", NetworkError, "broke off"),
@@ -137,6 +139,16 @@ async def test_failures_say_what_happened(
     with pytest.raises(error, match=said) as caught:
         await get(server, path + "?key=hidden")
     assert "hidden" not in str(caught.value)
+
+
+async def test_a_body_that_was_packed_in_parts_comes_whole(server: Server) -> None:
+    assert (await get(server, "parts"))[0] == PNG
+
+
+@pytest.mark.parametrize("word", ["aws-chunked", "utf-8", "none", "identity,aws-chunked"])
+async def test_a_coding_that_packs_nothing_is_none(word: str, server: Server) -> None:
+    """Stores repeat what was set when a file was put there."""
+    assert (await get(server, f"coding/{word}"))[0] == PNG
 
 
 @pytest.mark.parametrize("path", ["hang", "slow"])
@@ -228,6 +240,34 @@ async def fetch(
             resolver=resolver,
             proxies={"http": proxy, "https": proxy} if proxy else {},
         )
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (b"HTTP/1.1 200 OK\r\nX: \0\r\n\r\n", "what it answers is not HTTP"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\nxx", "what it answers is not HTTP"),
+        (
+            b"HTTP/1.1 302 Found\r\nLocation: //[x]/\r\nContent-Length: 0\r\n\r\n",
+            "it redirects to no address",
+        ),
+        (b"", "the connection broke"),
+    ],
+)
+async def test_what_is_no_answer_is_told_in_our_words(answer: bytes, said: str) -> None:
+    async def serve(stream: anyio.abc.SocketStream) -> None:
+        async with stream:
+            await stream.receive()
+            await stream.send(answer)
+
+    listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
+    place = f"127.0.0.1:{listener.extra(anyio.abc.SocketAttribute.local_port)}"  # noqa: S610 - of a socket
+    async with listener, anyio.create_task_group() as tasks:
+        tasks.start_soon(listener.serve, serve)
+        with pytest.raises(NetworkError) as caught:
+            await download(f"http://{place}/a", max_bytes=99, timeout_s=9, own_host=place, proxies={})
+        tasks.cancel_scope.cancel()
+    assert f"could not be downloaded: {said}. " in str(caught.value)
 
 
 class Breaking(Recorder):

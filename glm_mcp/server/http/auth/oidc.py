@@ -32,6 +32,7 @@ PAUSE_S = 5.0  # between two fetches: a made-up key id must not make this server
 FRESH_S = 3_600.0  # after which the keys are fetched again, so that one taken back by the issuer ends
 FRESH_PAUSE_S = 60.0  # between two tries of that: of an issuer that hangs each takes somebody's time
 FETCH_S = 5.0
+WAITING = 100  # requests for that: each holds a connection, and anybody can make up a key id
 DOCUMENT_BYTES = 1_000_000
 NAME_CHARS = 64
 
@@ -90,8 +91,8 @@ class Issuer:
                 403, "insufficient_scope", f"the token lacks the scope {' '.join(missing)}"
             )
         named = claims.get(self._name_claim)
-        name = one_line(named if isinstance(named, str) and named.strip() else subject)[:NAME_CHARS]
-        return replace(rights, name=name, owner=owner)
+        shown = (one_line(named) if isinstance(named, str) else "") or one_line(subject) or owner
+        return replace(rights, name=shown[:NAME_CHARS], owner=owner)
 
     def _claims(self, token: str, key: jwt.PyJWK) -> dict[str, Any]:
         """Raises errors of jwt."""
@@ -118,14 +119,17 @@ class Issuer:
         if algorithm not in ALGORITHMS or not isinstance(ident, str):
             raise jwt.InvalidAlgorithmError
         found = self._published(ident)
+        if found is None and self._fetching.statistics().tasks_waiting >= WAITING:
+            said = "the issuer of tokens is slow, and many wait for its keys; try again in a moment"
+            raise self._challenge.refused(503, "temporarily_unavailable", said)
         if found is None or self._clock() - self._fetched > FRESH_S:
             await self._fetch(anew=found is None)
             found = self._published(ident)
         if not self._keys:
             raise self._challenge.refused(
-                503, "temporarily_unavailable", "the issuer of tokens is not reached"
+                503, "temporarily_unavailable", "the issuer of tokens is not reached, or has no keys"
             )
-        if found is None or found.get("alg", algorithm) != algorithm:
+        if found is None or (found.get("alg") or algorithm) != algorithm:
             raise jwt.InvalidKeyError
         if (ident, algorithm) not in self._bound:
             self._bound[ident, algorithm] = jwt.PyJWK(dict(found), algorithm)
@@ -150,13 +154,11 @@ class Issuer:
                     if found.get("issuer") != self.url:
                         raise ValueError("it says that it is another issuer")  # noqa: TRY301 - logged below
                     keys = (await self._document(str(found.get("jwks_uri")))).get("keys")
-                self._keys = {
-                    str(key.get("kid", "")): key
-                    for key in (keys if isinstance(keys, list) else [])
-                    if isinstance(key, dict)
-                    and key.get("kty") in ("RSA", "EC")
-                    and key.get("use", "sig") == "sig"
-                }
+                if not isinstance(keys, list):
+                    raise ValueError("it publishes no list of keys")  # noqa: TRY004, TRY301 - as above
+                self._keys = {str(key.get("kid") or ""): key for key in keys if _signs(key)}
+                if not self._keys:
+                    log.warning("%s publishes %s keys, of which none signs tokens", self.url, len(keys))
                 self._bound.clear()
                 self._fetched = self._clock()
             except Exception as error:  # noqa: BLE001 - whatever the network or the issuer did; those that are there stay
@@ -188,6 +190,16 @@ class Issuer:
         if not isinstance(found, dict):
             raise ValueError("its answer is no object")  # noqa: TRY004 - one kind of error for whoever logs it
         return found
+
+
+def _signs(key: Any) -> bool:
+    """Whether a published key is one of a pair, for signatures. One whose private half stands there too vouches for nobody."""
+    if not isinstance(key, dict) or key.get("kty") not in ("RSA", "EC") or (key.get("use") or "sig") != "sig":
+        return False
+    if "d" in key:
+        log.warning("a key of the issuer is not taken: its private half is published with it")
+        return False
+    return True
 
 
 def _client(url: str) -> httpx.AsyncClient:

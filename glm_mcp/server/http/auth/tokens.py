@@ -171,7 +171,7 @@ def _moment(name: str, key: str, value: Any) -> float | None:
 
 def read_text(path: Path) -> str:
     """The text of a file of tokens. Raises OSError, ValueError. Blocking."""
-    return read_file(path, FILE_BYTES).decode("utf-8")
+    return read_file(path, FILE_BYTES).decode("utf-8-sig")  # as editors of Windows write it
 
 
 class TokenFile:
