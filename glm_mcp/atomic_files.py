@@ -154,11 +154,13 @@ def alone_in(folder: Path) -> Iterator[None]:
 
 
 def _locked(folder: Path) -> int | None:
-    try:
-        import fcntl
+    if sys.platform == "win32":
+        return None
+    import fcntl
 
+    try:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    except (ImportError, OSError):
+    except OSError:
         return None
     until = time.monotonic() + _OTHERS_S
     while True:

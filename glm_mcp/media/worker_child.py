@@ -205,10 +205,10 @@ def _open_stdin() -> BinaryIO:
             return open("/proc/self/fd/0", "rb")  # noqa: PTH123 - a descriptor, not a path
         except OSError:  # no /proc here
             pass
-    if sys.platform != "win32":
-        return cast("BinaryIO", io.BufferedReader(_Positioned(0), 1 << 18))
-    sys.stdin.buffer.seek(0)
-    return cast("BinaryIO", sys.stdin.buffer)
+    if sys.platform == "win32":
+        sys.stdin.buffer.seek(0)
+        return cast("BinaryIO", sys.stdin.buffer)
+    return cast("BinaryIO", io.BufferedReader(_Positioned(0), 1 << 18))
 
 
 class _Positioned(io.RawIOBase):
