@@ -179,7 +179,7 @@ def make(data: bytes, options: Options, *, damaged: bool = False) -> list[Pictur
     if page not in {None, "1"}:
         raise NotFound(f"{options.name} has no page {page}: it is one picture", "Leave #page= out.")
     if count > 1:
-        return with_notes(multiframe.animation(image, count, options, notes), notes)
+        return with_notes(multiframe.animation(data, image, count, options, notes), notes)
     if options.fragment.t is not None:
         raise InvalidRequest(f"{options.name} is not animated", "Leave #t= out.")
     return with_notes(_still(data, image, options, notes, damaged=damaged), notes)

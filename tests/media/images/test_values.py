@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 from support.cases import each
-from support.pictures import BLUE, RED, corners, exif, photo, save, seen, shown, source
+from support.pictures import BLUE, GREEN, RED, corners, exif, photo, save, seen, shown, source
 
 from glm_mcp.errors import InvalidRequest, MediaTooLarge, NotFound
 from glm_mcp.media.images import decode, encode, metadata, multiframe
@@ -289,7 +289,7 @@ def test_a_short_animation_comes_whole_and_an_endless_one_is_for_the_video_tool(
     assert pictures[0].notes == ()
     big = Image.new("P", (16_000, 16_000))
     with pytest.raises(MediaTooLarge, match="shot has 9 frames of 16000 x 16000 pixels") as caught:
-        multiframe.animation(big, 9, options(), [])
+        multiframe.animation(b"", big, 9, options(), [])
     assert "analyze_video" in caught.value.hint
 
 
@@ -300,6 +300,18 @@ def test_a_picture_for_viewers_that_know_no_animated_png_is_none_of_its_frames()
     assert [p.label for p in pictures] == ["frame at 0.00 s", "frame at 0.10 s", "frame at 0.20 s"]
     assert [_bands(opened(p), f) for p, f in zip(pictures, frames, strict=True)] == [[(0, 0)] * 3] * 3
     assert pictures[0].notes == ()
+
+
+def test_an_animated_png_of_few_colours_keeps_them() -> None:
+    frames = []
+    for colour in (1, 2, 3):
+        frame = Image.new("P", (20, 20), colour)
+        frame.putpalette(bytes((0, 0, 0, *RED, *GREEN, *BLUE)))
+        frames.append(frame)
+    data = save(frames[0], "PNG", save_all=True, append_images=frames[1:], duration=100)
+    assert Image.open(io.BytesIO(data)).mode == "P"
+    shown = [opened(picture).convert("RGB").getpixel((9, 9)) for picture in make(data, options())]
+    assert shown == [RED, GREEN, BLUE]
 
 
 def test_one_moment_of_an_animation_is_the_frame_then_shown() -> None:
