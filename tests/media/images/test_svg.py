@@ -200,6 +200,9 @@ async def test_a_label_of_which_only_the_beginning_stands_beside_its_html_is_dra
     (same,) = await drawn(f'{HEAD} width="100" height="60">{label("Lamp", "Lamp")}</svg>')
     (dots,) = await drawn(f'{HEAD} width="100" height="60">{label("Other", "Lamp...")}</svg>')
     assert len({short.part.data, same.part.data, dots.part.data}) == 3
+    no_html = label("Lamp<br/>plugged in?", "[Not supported by viewer]")  # as draw.io wrote it before 2021
+    (old,) = await drawn(f'{HEAD} width="100" height="60">{no_html}</svg>')
+    assert old.part.data == whole.part.data
 
 
 async def test_a_local_picture_is_not_read(tmp_path: Path) -> None:
