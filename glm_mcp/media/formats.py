@@ -118,7 +118,7 @@ _VIDEO_KINDS = (
             ("wmv", "video/x-ms-asf", "a Windows Media video", (".wmv", ".asf"), ((0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11"),)),
             ("mpg", "video/mpeg", "an MPEG video", (".mpg", ".mpeg", ".vob", ".m2v", ".m1v"), ((0, b"\0\0\1\xba"), (0, b"\0\0\1\xb3"))),
             ("ts", "video/mp2t", "an MPEG transport stream", (".m2ts", ".mts"), ()),  # .ts belongs to source code
-            ("ogv", "video/ogg", "an Ogg video", (".ogv",), ()),
+            ("ogv", "video/ogg", "an Ogg video", (".ogv", ".ogm"), ()),
             ("mxf", "application/mxf", "an MXF video", (".mxf",), ((0, b"\x06\x0e\x2b\x34\2\5\1\1\x0d\1\2"),)),
             ("dv", "video/dv", "a DV video", (".dv",), ((0, b"\x1f\7\0\x3f"), (0, b"\x1f\7\0\xbf"))),
             ("ivf", "video/x-ivf", "an IVF video", (".ivf",), ((0, b"DKIF\0\0"),)),

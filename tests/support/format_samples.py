@@ -122,7 +122,7 @@ READ: dict[str, tuple[str, Callable[[], bytes]]] = {
 
 # Files that only detection looks at: of kinds that no tool reads, or that no library here writes.
 REFUSED: dict[str, tuple[str, Callable[[], bytes]]] = {
-    "ogv": ("a.ogv", lambda: b"OggS\0\2" + bytes(22) + b"\x80theora" + bytes(60)),
+    "ogv": ("a.ogv", lambda: b"OggS\0\2" + bytes(20) + b"\1\x43" + b"\x80theora" + bytes(60)),
     "mxf": ("a.mxf", lambda: at(0, b"\x06\x0e\x2b\x34\2\5\1\1\x0d\1\2\1\1\2")),
     "dv": ("a.dv", lambda: at(0, b"\x1f\7\0\xbf")),
     "ivf": ("a.ivf", lambda: at(0, b"DKIF\0\0 \0VP80")),
@@ -134,7 +134,7 @@ REFUSED: dict[str, tuple[str, Callable[[], bytes]]] = {
     "aac": ("a.aac", lambda: at(0, b"\xff\xf1P")),
     "wav": ("a.wav", lambda: at(0, b"RIFF\0\0\0\0WAVEfmt ")),
     "flac": ("a.flac", lambda: at(0, b"fLaC\0")),
-    "ogg": ("a.ogg", lambda: b"OggS\0\2" + bytes(22) + b"\1vorbis" + bytes(60)),
+    "ogg": ("a.ogg", lambda: b"OggS\0\2" + bytes(20) + b"\1\x43" + b"\1vorbis" + bytes(60)),
     "amr": ("a.amr", lambda: at(0, b"#!AMR\n")),
     "midi": ("a.mid", lambda: at(0, b"MThd\0\0\0\6")),
     "caf": ("a.caf", lambda: at(0, b"caff\0\1")),
