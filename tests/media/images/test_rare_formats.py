@@ -12,6 +12,7 @@ from typing import Any
 import anyio
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from support.cases import each
 from support.pictures import GREEN, RED, corners, exif, photo, save, seen, shown, source
 
@@ -281,14 +282,18 @@ async def test_an_open_exr_is_seen_through_where_it_is_transparent(
         assert max(abs(a - b) for a, b in zip(found, expected, strict=True)) <= 2
 
 
-async def test_what_a_note_in_an_avif_says_of_its_turn_is_not_followed() -> None:
+@each("kind", ["AVIF", "JPEG", "WEBP", "PNG"])
+async def test_what_a_note_in_a_picture_says_of_its_turn_is_not_followed(kind: str) -> None:
     note = (
         '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
         '<rdf:Description xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="3"/></rdf:RDF></x:xmpmeta>'
     )
-    picture = await one(save(corners(), "AVIF", quality=95, xmp=note.encode()), "a.avif")
+    held = PngInfo()
+    held.add_itxt("XML:com.adobe.xmp", note)
+    more = {"pnginfo": held} if kind == "PNG" else {"xmp": note.encode()}
+    picture = await one(save(corners(), kind, quality=95, **more), f"a.{kind.lower()}")
     assert seen(shown(picture)) == "RGBY"
-    turned = await one(save(corners(), "AVIF", quality=95, exif=exif(3)), "a.avif")
+    turned = await one(save(corners(), kind, quality=95, exif=exif(3), **more), f"a.{kind.lower()}")
     assert seen(shown(turned)) == "YBGR"
 
 
