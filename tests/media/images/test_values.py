@@ -67,6 +67,36 @@ def test_values_are_shown_by_the_range_that_they_have(mode: str, values: list[fl
     assert got[-3:] == [0, pytest.approx(127, abs=1), 255]
 
 
+@each(
+    ("mode", "values", "seen", "notes"),
+    [
+        ("F", [-9999.0, 400.0, 950.0, 1500.0], [0, 0, 127, 255], ("values 400 to 1500", "-9999 is taken")),
+        (
+            "F",
+            [-3.4028234663852886e38, 1.0, 2.0, 3.0],
+            [0, 0, 127, 255],
+            ("values 1 to 3", "-3.40282e+38 is"),
+        ),
+        ("F", [9999.0, 0.3, 0.4, 0.5], [255, 0, 127, 255], ("values 0.3 to 0.5", "9999 is taken")),
+        ("F", [float("nan"), -9999.0, 3.0, 5.0], [0, 0, 0, 255], ("values 3 to 5", "-9999 is taken")),
+        ("I", [-32768, 400, 950, 1500], [0, 0, 127, 255], ("values 400 to 1500", "-32768 is taken")),
+        ("I", [400, 400, 950, 1500], [0, 0, 127, 255], ("values 400 to 1500",)),
+        ("I;16", [65535, 0, 2047, 4095], [255, 0, 127, 255], ("only 12 of its 16 bits", "65535 is taken")),
+        ("I;16", [0, 0, 32767, 65535], [0, 0, 127, 255], ()),
+    ],
+)
+def test_the_number_that_stands_for_no_value_leaves_the_others_apart(
+    mode: str, values: list[float], seen: list[int], notes: tuple[str, ...]
+) -> None:
+    (picture,) = make(ramp(mode, values), options())
+    image = opened(picture).convert("L")
+    assert [image.getpixel((x, 1)) for x in range(1, 4)] == [pytest.approx(v, abs=1) for v in seen[1:]]
+    if values[0] == values[0]:  # what NaN is shown as is open
+        assert image.getpixel((0, 1)) == seen[0]
+    assert len(picture.notes) == len(notes)
+    assert all(note.startswith(begin) for note, begin in zip(picture.notes, notes, strict=True))
+
+
 def measured(order: str, form: str, sign: int, colours: int, values: tuple[float, ...]) -> list[object]:
     """What is seen of three numbers in a TIFF. `sign`: what kind they are; `colours`: 0 where the least of them is white."""
     pixels = struct.pack(f"{order}3{form}", *values)
