@@ -46,11 +46,24 @@ def image_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], l
         # Pillow ends a Targa picture where a run of equal pixels goes on in the next row, as many programs write it.
         made = (options.kind == "tga" and _by_other(data, options)) or _tolerantly(data, options, first)
     if options.kind == "psd" and photoshop.is_without_picture(read) and _of_two_colours(made):
+        made = _small_preview(read, options)
+    return pack(with_notes(made, notes))
+
+
+def _small_preview(data: bytes, options: Options) -> list[Picture]:
+    """Of a Photoshop file without the picture of its layers. Raises UnsupportedMedia."""
+    found = photoshop.preview(data)
+    if found is None or options.fragment.xywh:
         raise UnsupportedMedia(
             f"{options.name} was saved without the picture of its layers",
             "Save it in Photoshop with Maximize Compatibility, or export it as PNG.",
         )
-    return pack(with_notes(made, notes))
+    jpeg, share = found
+    made = make(jpeg, replace(options, kind="jpeg", units=share))
+    made = [replace(picture, original=photoshop.size(data)) for picture in made]
+    return with_notes(
+        made, ["saved without the picture of its layers: shown as its small preview; export it as PNG"]
+    )
 
 
 def _known(data: bytes, options: Options, notes: list[str]) -> tuple[bytes, Options]:
