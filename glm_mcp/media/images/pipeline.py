@@ -19,7 +19,7 @@ from glm_mcp.media.images.cutting import canvas_of, cut, is_tiled, look_at, note
 from glm_mcp.media.images.decode import Damaged
 from glm_mcp.media.images.flatten import flattener
 from glm_mcp.media.images.options import Options
-from glm_mcp.media.images.rare import cursor, jxl, photoshop, pixmap, qoi, raw
+from glm_mcp.media.images.rare import bands, cursor, jxl, photoshop, pixmap, qoi, raw
 from glm_mcp.media.types import Picture
 
 SCREEN_PIXELS = 3840 * 2160
@@ -103,7 +103,8 @@ def _by_other(data: bytes, options: Options) -> list[Picture] | None:
         if options.kind == "tiff" and (jpeg := tiff.old_jpeg(data)):
             return make(jpeg, replace(options, kind="jpeg"))
         with decode.decoding(options.name):
-            image = other.read(data, options.name, options.kind)
+            image = bands.read(data, options.name, notes) if options.kind == "tiff" else None
+            image = image or other.read(data, options.name, options.kind)
             if image is None:
                 return None
             return with_notes(cut(canvas_of(image, image.size, options, notes), options, notes), notes)

@@ -347,7 +347,7 @@ async def test_colours_of_eight_bits_in_the_palette_of_a_tiff_are_as_bright_as_t
     assert seen(shown(await one(data, "a.tif"))) == "RGBY"
 
 
-@each(("form", "bits"), [(3, 16), (2, 16), (2, 32)])
+@each(("form", "bits"), [(3, 24), (5, 32), (6, 64)])  # the last two in two parts, one imaginary
 async def test_numbers_that_no_library_knows_are_refused_and_not_taken_for_others(
     form: int, bits: int
 ) -> None:
