@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tarfile
+import zipfile
 from collections.abc import Callable
 
 from PIL import Image
@@ -29,6 +30,19 @@ def ftyp(brand: bytes) -> bytes:
 def cursor() -> bytes:
     icon = save(corners(32, 32), "ICO", bitmap_format="bmp")
     return icon[:2] + b"\2" + icon[3:]
+
+
+def layered(mimetype: str, picture: str, *others: str) -> bytes:
+    """The file of a design program, which holds this picture."""
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w") as archive:
+        if mimetype:
+            archive.writestr("mimetype", mimetype)
+        for name in others:
+            archive.writestr(name, "{}")
+        if picture:
+            archive.writestr(picture, save(corners(120, 80), "PNG"))
+    return held.getvalue()
 
 
 def tar() -> bytes:
@@ -72,6 +86,7 @@ READ: dict[str, tuple[str, Callable[[], bytes]]] = {
     "pages": ("a.pages", lambda: pages(story("Words"), {})),
     "numbers": ("a.numbers", lambda: numbers({"One": []}, {})),
     "keynote": ("a.key", lambda: keynote([{5: link(60)}], {60: box(61), 61: story("Words")})),
+    "layered": ("a.kra", lambda: layered("application/x-krita", "mergedimage.png")),
     "dib": ("a.dib", lambda: save(corners(), "DIB")),
     "cur": ("a.cur", cursor),
     "raw": ("a.cr2", lambda: at(0, b"II*\0\x10\0\0\0CR\2\0") + save(corners(), "JPEG")),

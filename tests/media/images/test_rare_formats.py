@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from support.cases import each
+from support.format_samples import layered
 from support.pictures import GREEN, RED, corners, exif, photo, save, seen, shown, source
 
 from glm_mcp.errors import MediaTooLarge, UnsupportedMedia
@@ -355,6 +356,36 @@ async def test_numbers_that_no_library_knows_are_refused_and_not_taken_for_other
     data = data.replace(struct.pack("<3H", 32, 32, 32), struct.pack("<3H", bits, bits, bits), 1)
     with pytest.raises(UnsupportedMedia, match="the file is damaged, or of a form that is not known here"):
         await one(data, "a.tif")
+
+
+@each(
+    ("name", "mimetype", "picture", "others", "notes"),
+    [
+        ("a.kra", "application/x-krita", "mergedimage.png", ("preview.png",), ()),
+        ("a.kra", "application/x-kra", "preview.png", (), ("shown as the preview in the file",)),
+        ("a.ora", "image/openraster", "mergedimage.png", ("stack.xml",), ()),
+        ("a.xd", "application/vnd.adobe.sparkler.project+dcxucf", "preview.png", (), ("shown as",)),
+        ("a.fig", "", "thumbnail.png", ("canvas.fig", "meta.json"), ("shown as the preview in the file",)),
+        ("a.sketch", "", "previews/preview.png", ("document.json", "meta.json", "user.json"), ("shown as",)),
+        ("a.procreate", "", "QuickLook/Thumbnail.png", ("Document.archive",), ("shown as",)),
+    ],
+)
+async def test_a_drawing_in_layers_is_shown_as_its_program_keeps_it(
+    name: str, mimetype: str, picture: str, others: tuple[str, ...], notes: tuple[str, ...]
+) -> None:
+    data = layered(mimetype, picture, *(other for other in others if other != "preview.png"))
+    made = await one(data, name)
+    assert seen(shown(made)) == "RGBY"
+    assert [note[: len(begin)] for note, begin in zip(made.notes, notes, strict=True)] == list(notes)
+
+
+async def test_a_drawing_in_layers_without_a_picture_says_what_to_do() -> None:
+    empty = layered("application/x-krita", "", "maindoc.xml")
+    broken = layered("image/openraster", "mergedimage.png").replace(b"IDAT", b"IDXX")
+    for data, said in ((empty, "holds no picture of what was drawn"), (broken, "the file is damaged")):
+        with pytest.raises(UnsupportedMedia, match=said) as raised:
+            await one(data, "a.kra")
+        assert "PNG" in (raised.value.hint or "")
 
 
 async def test_a_jpeg_of_a_rare_form_that_cannot_be_read_is_not_just_called_damaged() -> None:
