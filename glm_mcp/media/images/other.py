@@ -46,8 +46,7 @@ def read(data: bytes, name: str, kind: str) -> Image.Image | None:
     try:
         if kind == "avif":
             return _avif(av, data)
-        context = av.CodecContext.create(_CODECS[kind], "r")
-        frame = _first(context, [av.Packet(data)], _WHOLE if kind == "jpeg" else {})
+        frame = _decoded(av, kind, data)
         if kind in _LINEAR:
             return _shown(frame)
         image = _image(frame)
@@ -55,6 +54,24 @@ def read(data: bytes, name: str, kind: str) -> Image.Image | None:
         return None if kind == "tiff" and image.mode == "RGBA" else image
     except (av.error.FFmpegError, ValueError, IndexError, OverflowError, NotImplementedError):
         return None
+
+
+def _decoded(av: Any, kind: str, data: bytes) -> VideoFrame:
+    """Raises as `_first`."""
+    bare = data[max(0, data.find(deep.PIXELS)) :] if kind == "jp2" else data
+    if kind == "hdr":
+        data = bare = data.replace(b"#?RGBE", b"#?RADIANCE", 1)  # the older name of the same
+    try:
+        return _first(
+            av.CodecContext.create(_CODECS[kind], "r"),
+            [av.Packet(data)],
+            _WHOLE if kind == "jpeg" else {},
+        )
+    except av.error.FFmpegError:
+        if bare == data:
+            raise
+        # Boxes that it does not expect before the pixels.
+        return _first(av.CodecContext.create(_CODECS[kind], "r"), [av.Packet(bare)], {})
 
 
 def _first(context: CodecContext, packets: Iterable[Any], options: dict[str, str]) -> VideoFrame:

@@ -189,6 +189,7 @@ def avif_as_first_written() -> bytes:
 OTHERS: dict[str, Callable[[], bytes]] = {
     "floats.tif": of_floats,
     "light.hdr": radiance,
+    "older.hdr": lambda: radiance().replace(b"RADIANCE\n", b"RGBE\nGAMMA=1.0\n"),
     "light.exr": open_exr,
     "old.avif": avif_as_first_written,
     "deep.psd": deep_psd,
@@ -217,8 +218,11 @@ async def test_white_of_sixteen_bits_in_a_jpeg_2000_is_white(form: str) -> None:
     encoder = av.CodecContext.create("jpeg2000", "w")
     encoder.width, encoder.height, encoder.pix_fmt, encoder.time_base = 60, 40, form, Fraction(1, 25)
     data = b"".join(bytes(packet) for packet in (*encoder.encode(frame), *encoder.encode(None)))
-    image = shown(await one(data, "a.jp2")).convert("RGB")
-    assert image.getextrema() == ((255, 255),) * 3
+    place = data.index(b"jp2c") - 4
+    said = struct.pack(">I4s16s", 24, b"uuid", b"of a camera, map") * 12  # words on the picture before it
+    for made in (data, data[:place] + said + data[place:]):
+        image = shown(await one(made, "a.jp2")).convert("RGB")
+        assert image.getextrema() == ((255, 255),) * 3
 
 
 async def test_a_portable_map_that_breaks_off_is_shown_as_far_as_it_goes() -> None:
