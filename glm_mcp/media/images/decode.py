@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from PIL import Image, UnidentifiedImageError
 
 from glm_mcp.errors import GLMError, MediaTooLarge, UnsupportedMedia
+from glm_mcp.media.colours import said
 from glm_mcp.media.formats import KINDS
 from glm_mcp.media.images import heif, metadata, tiff
 from glm_mcp.media.images.flatten import flattener
@@ -111,6 +112,8 @@ def open_lazily(data: bytes, name: str, kind: str | None = None) -> Image.Image:
                 raise  # damaged
             raise unreadable(name) from None
         check_pixels(image, name)
+    if transfer := said.transfer(data, kind):
+        image.info[said.TRANSFER] = transfer
     return image
 
 

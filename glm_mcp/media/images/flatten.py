@@ -10,6 +10,8 @@ from typing import Any
 
 from PIL import Image, ImageChops, ImageCms
 
+from glm_mcp.media.colours import hdr
+from glm_mcp.media.colours.said import TRANSFER
 from glm_mcp.media.images.rare import no_value
 
 Flatten = Callable[[Image.Image], Image.Image]
@@ -17,6 +19,7 @@ Flatten = Callable[[Image.Image], Image.Image]
 _WHITE, _GREY = 255, 118  # on this grey both white and black have a contrast of 4.5
 _ROUNDED = 4  # of 255, by which a colour laid on white may be off
 _DEPTHS = (8, 10, 12)  # bits that would be nearly black if they were shown as a part of 16
+_HDR = "HDR picture: shown in the colours of an ordinary screen"
 _BITS_PER_SAMPLE, _COLOURS = 258, 262  # of TIFF
 
 
@@ -33,6 +36,8 @@ def flattener(image: Image.Image) -> tuple[Flatten, list[str]]:
     if image.format in {"PSD", "XBM"} and mode == "1":
         return lambda part: ImageChops.invert(part.convert("L")), []
     on_ground = partial(on_white, ground=ground, laid=_lies_on_white(image))
+    if (transfer := image.info.get(TRANSFER)) and not icc:
+        return lambda part: hdr.shown(on_ground(part).convert("RGB"), transfer), [*notes, _HDR]
     if mode in {"CMYK", "LAB"} or (mode in {"RGB", "RGBA", "RGBX", "P"} and icc):
         return _with_profile(image, icc, on_ground), notes
     return on_ground, notes

@@ -14,6 +14,7 @@ from PIL import Image, ImageFile
 
 from glm_mcp.errors import InvalidRequest, NotFound, UnsupportedMedia
 from glm_mcp.glm.messages import Image as Part
+from glm_mcp.media.colours.said import TRANSFER
 from glm_mcp.media.images import decode, deep, encode, heif, metadata, multiframe, other, tiff, tiling
 from glm_mcp.media.images.cutting import canvas_of, cut, is_tiled, look_at, note_shrinking
 from glm_mcp.media.images.decode import Damaged
@@ -22,14 +23,13 @@ from glm_mcp.media.images.options import Options
 from glm_mcp.media.images.rare import bands, cursor, jxl, photoshop, pixmap, qoi, raw
 from glm_mcp.media.types import Picture
 
-SCREEN_PIXELS = 3840 * 2160
+SCREEN_PIXELS, _MAKE = 3840 * 2160, 0x010F  # of EXIF: who made the camera
 _ANIMATED = frozenset(("GIF", "WEBP", "AVIF", "PNG"))
 _JPEGS = frozenset(("JPEG", "MPO"))  # MPO: a camera's, whose second picture is the same scene
 # Of which every form is known here: what is refused is damaged.
 _FEW_FORMS = frozenset(("png", "jpeg", "gif", "webp"))
 _TRUNCATED = "file is truncated: the missing part is grey or black"
 _DAMAGED = "file is damaged: parts may be missing or wrong"
-_MAKE = 0x010F  # of EXIF: who made the camera
 
 
 def image_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
@@ -243,7 +243,7 @@ def _still(
 
 def _untouched(data: bytes, image: Image.Image, options: Options) -> Picture | None:
     """A PNG or JPEG as it is but for its metadata, when it decodes, fits and hides nothing. Loads a PNG."""
-    plain = metadata.plain(data)
+    plain = None if TRANSFER in image.info else metadata.plain(data)
     if plain is None or not plain.simple or len(plain.data) > min(options.limit, options.budget):
         return None
     size = image.size

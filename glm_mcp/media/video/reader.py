@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 from glm_mcp.errors import UnsupportedMedia
-from glm_mcp.media.video import hdr, orientation
+from glm_mcp.media.colours import hdr
+from glm_mcp.media.video import orientation
 from glm_mcp.media.video.container import (
     boxes_of,
     encrypted,
