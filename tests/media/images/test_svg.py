@@ -205,6 +205,27 @@ async def test_a_label_of_which_only_the_beginning_stands_beside_its_html_is_dra
     assert old.part.data == whole.part.data
 
 
+@each(
+    ("said", "same"),
+    [
+        ('direction="rtl"', "end"),
+        ('direction="rtl" text-anchor="end"', "start"),
+        ('style="direction: rtl; text-anchor: middle"', "middle"),
+        ('class="arabic"', "end"),
+        ('direction="ltr"', "start"),
+    ],
+)
+async def test_text_from_right_to_left_stands_on_the_side_that_it_names(said: str, same: str) -> None:
+    style = "<style>.arabic {direction: rtl}</style>"
+
+    def text(attributes: str) -> str:
+        return f'{HEAD} width="200" height="60">{style}<g {attributes}><text x="100" y="40">سلام</text></g></svg>'
+
+    (made,) = await drawn(text(said))
+    (wanted,) = await drawn(text(f'text-anchor="{same}"'))
+    assert made.part.data == wanted.part.data
+
+
 async def test_a_local_picture_is_not_read(tmp_path: Path) -> None:
     secret = tmp_path / "secret.png"
     secret.write_bytes(save(corners(100, 100), "PNG"))

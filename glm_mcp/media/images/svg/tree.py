@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from urllib.parse import unquote_to_bytes
 
 from glm_mcp.errors import GLMError, MediaTooLarge, UnsupportedMedia
+from glm_mcp.media.images.svg import direction
 from glm_mcp.media.images.svg.needs import Losses, has_css
 
 _TEXT_BYTES = 20_000_000
@@ -116,6 +117,7 @@ def _clean(drawing: Drawing, root: ET.Element, name: str, depth: int) -> None:
         from glm_mcp.media.images.svg import css  # most drawings do without, and start faster
 
         css.resolve(root, size_of(root)[0], drawing.losses)
+    direction.settle(root)
 
 
 def _embedded(drawing: Drawing, href: str, name: str, depth: int) -> str | None:
