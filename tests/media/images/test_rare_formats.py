@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import zipfile
 import zlib
 from collections.abc import Callable
 from fractions import Fraction
@@ -381,6 +382,16 @@ async def test_a_drawing_in_layers_is_shown_as_its_program_keeps_it(
     made = await one(data, name)
     assert seen(shown(made)) == "RGBY"
     assert [note[: len(begin)] for note, begin in zip(made.notes, notes, strict=True)] == list(notes)
+
+
+@pytest.mark.extreme
+async def test_of_a_drawing_in_layers_no_more_is_unpacked_than_a_picture_has() -> None:
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("mimetype", "application/x-krita")
+        archive.writestr("mergedimage.png", bytes(300_000_000))
+    with pytest.raises(UnsupportedMedia, match="the file is damaged"):
+        await one(held.getvalue(), "a.kra")
 
 
 async def test_a_drawing_in_layers_without_a_picture_says_what_to_do() -> None:
