@@ -27,7 +27,16 @@ _MIMETYPES = (
     ("application/epub+zip", "epub"),
     ("application/hwp+zip", "hwpx"),
     ("application/vnd.adobe.indesign-idml-package", "indesign"),
+    ("application/x-kr", "layered"),  # Krita's, under two names
+    ("image/openraster", "layered"),
+    ("application/vnd.adobe.sparkler.project", "layered"),
     *((KINDS[name].mime, name) for name in ("ods", "odp", "odg", "odt")),
+)
+# Members that only the files of Figma, Procreate and Sketch have.
+_LAYERED = (
+    {"canvas.fig"},
+    {"document.archive", "quicklook/thumbnail.png"},
+    {"document.json", "meta.json", "user.json"},
 )
 _IWORK = ("pages", "numbers", "keynote")
 _OLE_STREAMS = (
@@ -88,6 +97,8 @@ def _other_zip(archive: Zip, names: list[str], name: str) -> str:
         # XMind's mind maps have a manifest too.
         other = "odt" if not manifest or re.search("opendocument|openoffice", manifest) else ""
         return next((kind for mime, kind in _MIMETYPES if f'"{mime}' in manifest), other)
+    if any(members <= set(names) for members in _LAYERED):
+        return "layered"
     if "ofd.xml" in names:
         return "ofd"
     if "contents/section0.xml" in names:

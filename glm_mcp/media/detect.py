@@ -35,6 +35,8 @@ _BRANDS = {
 }
 # Which say in their list of others what is inside, the third in the place before it.
 _GENERAL = (b"mif1", b"mif2", b"mif3", b"msf1", b"miaf", b"1pic")
+_FIRST_PAGE = 2  # of a track of Ogg
+_OGG_FILMS = (b"\x80theora", b"OVP80", b"BBCD\0", b"\x01video\0")
 _RIFF = {b"WEBP": "webp", b"AVI ": "avi", b"WAVE": "wav"}
 
 
@@ -133,9 +135,14 @@ def _matroska(head: bytes) -> str:
 
 
 def _ogg(head: bytes) -> str:
-    if head[:4] != b"OggS":
-        return ""
-    return "ogv" if b"theora" in head[:512] else "ogg"
+    """A film where one of its tracks, which all begin before the first goes on, holds pictures."""
+    at = 0
+    while head[at : at + 4] == b"OggS" and len(head) > at + 27 and head[at + 5] & _FIRST_PAGE:
+        start = at + 27 + head[at + 26]
+        if head.startswith(_OGG_FILMS, start):
+            return "ogv"
+        at = start + sum(head[at + 27 : start])
+    return "ogg" if at or head[:4] == b"OggS" else ""
 
 
 def _is_quicktime(head: bytes) -> bool:
@@ -201,11 +208,13 @@ def _is_dbase(head: bytes) -> bool:
 
 def _is_transport_stream(head: bytes) -> bool:
     """A sync byte every 188 bytes (192 with time codes, 204 with check sums), from the first whole packet on, as a
-    recorder's file may begin within one; a text full of G would not have it with its zeros.
+    recorder's file may begin within one; a text full of G would not have it with bytes that no plain text has.
     """
     head = head[:2048]
     return any(
-        len(head) > start + 3 * step and set(head[start::step]) == {0x47} and b"\0" in head[:step]
+        len(head) > start + 3 * step
+        and set(head[start::step]) == {0x47}
+        and (b"\0" in head[:step] or not head[:step].isascii())
         for step in (188, 192, 204)
         for start in range(step)
     )

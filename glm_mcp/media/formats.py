@@ -49,8 +49,7 @@ _OOXML, _ODF = "application/vnd.openxmlformats-officedocument.", "application/vn
 _UNPACK = "Unpack it and pass the files in it."
 _SOUND = "No tool here takes sound: pass a transcript."
 RECORD = "Record a piece of it into a file first (for instance with ffmpeg) and pass that."
-_AS_PICTURE = "Save it as PNG or JPEG in a program that opens it."
-_AS_PDF = "Save or export it as PDF."
+_AS_PICTURE, _AS_PDF = "Save it as PNG or JPEG in a program that opens it.", "Save or export it as PDF."
 _OPEN_CONTENT = "Pass what it was made from: the source, or an export as text."
 
 
@@ -94,6 +93,7 @@ _IMAGE_KINDS = (
     Kind("pam", "image", "image/x-portable-arbitrarymap", "a PAM picture", (".pam",), ((0, b"P7\nWIDTH "),), _PICTURE, child=True),
     Kind("xbm", "image", "image/x-xbitmap", "an XBM picture", (".xbm",), reader=_PICTURE, child=True),
     Kind("xpm", "image", "image/x-xpixmap", "an XPM picture", (".xpm",), reader=_PICTURE, child=True),
+    Kind("layered", "image", "application/x-layered", "a drawing of a design program", (".kra", ".ora", ".sketch", ".fig", ".procreate", ".xd"), reader=_IMAGES + "rare.layered:layered_job", child=True),
     Kind("dcx", "image", "image/x-dcx", "a DCX fax", (".dcx",), ((0, b"\xb1\x68\xde\x3a"),), fix="Save it as TIFF or PDF."),
     Kind("xcf", "image", "image/x-xcf", "a GIMP picture", (".xcf",), ((0, b"gimp xcf "),), fix=_AS_PICTURE),
     Kind("jxr", "image", "image/jxr", "a JPEG XR picture", (".jxr", ".wdp", ".hdp"), ((0, b"II\xbc\1"),), fix=_AS_PICTURE),
@@ -118,7 +118,7 @@ _VIDEO_KINDS = (
             ("wmv", "video/x-ms-asf", "a Windows Media video", (".wmv", ".asf"), ((0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11"),)),
             ("mpg", "video/mpeg", "an MPEG video", (".mpg", ".mpeg", ".vob", ".m2v", ".m1v"), ((0, b"\0\0\1\xba"), (0, b"\0\0\1\xb3"))),
             ("ts", "video/mp2t", "an MPEG transport stream", (".m2ts", ".mts"), ()),  # .ts belongs to source code
-            ("ogv", "video/ogg", "an Ogg video", (".ogv",), ()),
+            ("ogv", "video/ogg", "an Ogg video", (".ogv", ".ogm"), ()),
             ("mxf", "application/mxf", "an MXF video", (".mxf",), ((0, b"\x06\x0e\x2b\x34\2\5\1\1\x0d\1\2"),)),
             ("dv", "video/dv", "a DV video", (".dv",), ((0, b"\x1f\7\0\x3f"), (0, b"\x1f\7\0\xbf"))),
             ("ivf", "video/x-ivf", "an IVF video", (".ivf",), ((0, b"DKIF\0\0"),)),

@@ -42,6 +42,11 @@ def saved(form: str, **more: object) -> bytes:
     return held.getvalue()
 
 
+def ogg(packet: bytes, *, first: bool = True) -> bytes:
+    """A page of it, of one packet; `first`: of its track."""
+    return b"OggS\0" + bytes([2 * first]) + bytes(20) + bytes([1, len(packet)]) + packet
+
+
 @each(
     ("data", "kind"),
     [
@@ -81,6 +86,10 @@ def test_pictures_are_known(data: bytes, kind: str) -> None:
         ((b"\x47" + b"\0" * 187) * 5, "ts"),
         (bytes(range(70, 171)) + (b"\x47" + bytes(191)) * 5, "ts"),  # begins within a packet
         ((b"\x47" + bytes(203)) * 5, "ts"),
+        ((b"\x47" + b"\xff" * 187) * 12, "ts"),  # begins within a picture
+        (ogg(b"\x80theora\3"), "ogv"),
+        (ogg(b"OVP80\1"), "ogv"),
+        (ogg(b"\1vorbis") + ogg(b"\1video\0\0\0"), "ogv"),  # after the sound
         (b"\0\0\1\xba\x44", "mpg"),
     ],
 )
@@ -94,7 +103,7 @@ def test_sound_is_told_from_video() -> None:
         ftyp(b"M4A "),
         b"ID3\x04\0",
         b"RIFF\0\0\0\0WAVEfmt ",
-        b"OggS\0\2" + b"\0" * 22 + b"\x01vorbis",
+        ogg(b"\1vorbis" + bytes(40)) + ogg(b"\3vorbis title=theora", first=False),
         b"fLaC\0\0",
     ):
         assert detect(data).family == "audio"

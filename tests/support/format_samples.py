@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tarfile
+import zipfile
 from collections.abc import Callable
 
 from PIL import Image
@@ -29,6 +30,19 @@ def ftyp(brand: bytes) -> bytes:
 def cursor() -> bytes:
     icon = save(corners(32, 32), "ICO", bitmap_format="bmp")
     return icon[:2] + b"\2" + icon[3:]
+
+
+def layered(mimetype: str, picture: str, *others: str) -> bytes:
+    """The file of a design program, which holds this picture."""
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w") as archive:
+        if mimetype:
+            archive.writestr("mimetype", mimetype)
+        for name in others:
+            archive.writestr(name, "{}")
+        if picture:
+            archive.writestr(picture, save(corners(120, 80), "PNG"))
+    return held.getvalue()
 
 
 def tar() -> bytes:
@@ -72,6 +86,7 @@ READ: dict[str, tuple[str, Callable[[], bytes]]] = {
     "pages": ("a.pages", lambda: pages(story("Words"), {})),
     "numbers": ("a.numbers", lambda: numbers({"One": []}, {})),
     "keynote": ("a.key", lambda: keynote([{5: link(60)}], {60: box(61), 61: story("Words")})),
+    "layered": ("a.kra", lambda: layered("application/x-krita", "mergedimage.png")),
     "dib": ("a.dib", lambda: save(corners(), "DIB")),
     "cur": ("a.cur", cursor),
     "raw": ("a.cr2", lambda: at(0, b"II*\0\x10\0\0\0CR\2\0") + save(corners(), "JPEG")),
@@ -122,7 +137,7 @@ READ: dict[str, tuple[str, Callable[[], bytes]]] = {
 
 # Files that only detection looks at: of kinds that no tool reads, or that no library here writes.
 REFUSED: dict[str, tuple[str, Callable[[], bytes]]] = {
-    "ogv": ("a.ogv", lambda: b"OggS\0\2" + bytes(22) + b"\x80theora" + bytes(60)),
+    "ogv": ("a.ogv", lambda: b"OggS\0\2" + bytes(20) + b"\1\x43" + b"\x80theora" + bytes(60)),
     "mxf": ("a.mxf", lambda: at(0, b"\x06\x0e\x2b\x34\2\5\1\1\x0d\1\2\1\1\2")),
     "dv": ("a.dv", lambda: at(0, b"\x1f\7\0\xbf")),
     "ivf": ("a.ivf", lambda: at(0, b"DKIF\0\0 \0VP80")),
@@ -134,7 +149,7 @@ REFUSED: dict[str, tuple[str, Callable[[], bytes]]] = {
     "aac": ("a.aac", lambda: at(0, b"\xff\xf1P")),
     "wav": ("a.wav", lambda: at(0, b"RIFF\0\0\0\0WAVEfmt ")),
     "flac": ("a.flac", lambda: at(0, b"fLaC\0")),
-    "ogg": ("a.ogg", lambda: b"OggS\0\2" + bytes(22) + b"\1vorbis" + bytes(60)),
+    "ogg": ("a.ogg", lambda: b"OggS\0\2" + bytes(20) + b"\1\x43" + b"\1vorbis" + bytes(60)),
     "amr": ("a.amr", lambda: at(0, b"#!AMR\n")),
     "midi": ("a.mid", lambda: at(0, b"MThd\0\0\0\6")),
     "caf": ("a.caf", lambda: at(0, b"caff\0\1")),

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from PIL import Image, UnidentifiedImageError
 
 from glm_mcp.errors import GLMError, MediaTooLarge, UnsupportedMedia
+from glm_mcp.media.colours import said
 from glm_mcp.media.formats import KINDS
 from glm_mcp.media.images import heif, metadata, tiff
 from glm_mcp.media.images.flatten import flattener
@@ -111,6 +112,8 @@ def open_lazily(data: bytes, name: str, kind: str | None = None) -> Image.Image:
                 raise  # damaged
             raise unreadable(name) from None
         check_pixels(image, name)
+    if transfer := said.transfer(data, kind):
+        image.info[said.TRANSFER] = transfer
     return image
 
 
@@ -171,17 +174,22 @@ def check_pixels(image: Image.Image, name: str) -> None:
         raise _too_many(f"{name} ({image.width} x {image.height})", pixels, cap)
 
 
+def said_turn(image: Image.Image) -> int | None:
+    """EXIF orientation 1 to 8 that an opened file names. What else Pillow would follow, Adobe's words on the picture, no
+    viewer does, and it outlives a turn of the pixels.
+    """
+    for words in ("xmp", "XML:com.adobe.xmp"):
+        image.info.pop(words, None)
+    try:
+        turn = image.getexif().get(_ORIENTATION)
+    except Exception:  # noqa: BLE001 - EXIF of any kind of brokenness says nothing
+        return None
+    return turn if isinstance(turn, int) and turn in (1, *_TURNS) else None
+
+
 def orientation(image: Image.Image) -> int:
     """EXIF orientation 1 to 8 of an opened file; TIFF is turned by Pillow while it loads."""
-    if image.format == "TIFF":
-        return 1
-    if image.format == "AVIF":
-        image.info.pop("xmp", None)  # what turns it stands beside its pixels, and is all that viewers follow
-    try:
-        turn = image.getexif().get(_ORIENTATION, 1)
-    except Exception:  # noqa: BLE001 - EXIF of any kind of brokenness means: as it is
-        return 1
-    return turn if isinstance(turn, int) and turn in _TURNS else 1
+    return 1 if image.format == "TIFF" else said_turn(image) or 1
 
 
 def turned(size: tuple[int, int], orient: int) -> tuple[int, int]:

@@ -12,6 +12,7 @@ from glm_mcp.media.images import metadata, tiff
 from glm_mcp.media.images.flatten import few_bits, used_bits
 
 _BANDS = {"RGB": 3, "RGBA": 3, "CMYK": 4}  # of colour; what transparency there is has its own range
+PIXELS = b"\xff\x4f\xff\x51"  # what begins those of a JPEG 2000, and says how large they are
 _BITS_PER_SAMPLE, _PLANES = 258, 284  # tags of TIFF
 # The raw modes of 16 bits, and those that keep the lower eight: the bytes of a value read the other way round.
 _OTHER = {"16B": "16L", "16L": "16B", "16N": "16L" if sys.byteorder == "big" else "16B"}
@@ -38,7 +39,7 @@ def overflows(data: bytes) -> bool:
     """Whether a JPEG 2000 has colours, or grey and its transparency, of more than eight bits: Pillow makes their brightest
     value 0, so that white is black and what covers is seen through.
     """
-    head = data.find(b"\xff\x4f\xff\x51")  # what begins the pixels, and how large they are
+    head = data.find(PIXELS)
     bands = int.from_bytes(data[head + 40 : head + 42], "big") if head >= 0 else 0
     return bands > 1 and any(depth & 0x7F >= 8 for depth in data[head + 42 : head + 42 + 3 * bands : 3])
 

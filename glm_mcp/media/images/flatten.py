@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import io
 import math
-from array import array
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from PIL import Image, ImageChops, ImageCms
 
+from glm_mcp.media.colours import hdr
+from glm_mcp.media.colours.said import TRANSFER
+from glm_mcp.media.images.rare import no_value
+
 Flatten = Callable[[Image.Image], Image.Image]
 
 _WHITE, _GREY = 255, 118  # on this grey both white and black have a contrast of 4.5
 _ROUNDED = 4  # of 255, by which a colour laid on white may be off
 _DEPTHS = (8, 10, 12)  # bits that would be nearly black if they were shown as a part of 16
+_HDR = "HDR picture: shown in the colours of an ordinary screen"
 _BITS_PER_SAMPLE, _COLOURS = 258, 262  # of TIFF
 
 
@@ -32,6 +36,8 @@ def flattener(image: Image.Image) -> tuple[Flatten, list[str]]:
     if image.format in {"PSD", "XBM"} and mode == "1":
         return lambda part: ImageChops.invert(part.convert("L")), []
     on_ground = partial(on_white, ground=ground, laid=_lies_on_white(image))
+    if (transfer := image.info.get(TRANSFER)) and not icc:
+        return lambda part: hdr.shown(on_ground(part).convert("RGB"), transfer), [*notes, _HDR]
     if mode in {"CMYK", "LAB"} or (mode in {"RGB", "RGBA", "RGBX", "P"} and icc):
         return _with_profile(image, icc, on_ground), notes
     return on_ground, notes
@@ -113,16 +119,16 @@ def _scaler(image: Image.Image) -> tuple[Flatten, list[str]]:
 
 def _span(image: Image.Image) -> tuple[float, float, list[str]]:
     """The values that are black and white, and a note where they had to be guessed."""
-    low, high = _range(image)
-    if image.mode.startswith("I;16") or (image.mode == "I" and image.format in {"PNG", "PPM", "JPEG2000"}):
-        return _depth(image, high)
-    if low >= 0 and high <= 1 and image.mode == "F":
-        return 0.0, 1.0, []
-    if low >= 0 and high <= 255:
-        return 0.0, 255.0, []
-    if image.mode == "I" and low >= 0 and high <= 65535:
-        return 0.0, 65535.0, []
-    return low, high, [f"values {low:g} to {high:g} shown as black to white"]
+    deep = image.mode.startswith("I;16") or (image.mode == "I" and image.format in {"PNG", "PPM", "JPEG2000"})
+    low, high = no_value.extremes(image)
+    if not deep and low >= 0 and high <= 255:
+        return 0.0, 1.0 if high <= 1 and image.mode == "F" else 255.0, []
+    low, high, absent = no_value.measured(image, low, high)
+    notes = [f"{number:g} is taken for no value" for number in absent if not deep or number > high]
+    if deep:
+        least, most, said = _depth(image, high)
+        return least, most, [*said, *notes]
+    return low, high, [f"values {low:g} to {high:g} shown as black to white", *notes]
 
 
 def _depth(image: Image.Image, high: float) -> tuple[float, float, list[str]]:
@@ -141,16 +147,6 @@ def used_bits(high: float) -> int:
 
 def few_bits(bits: int) -> str:
     return f"only {bits} of its 16 bits are used: shown as {bits} bits"
-
-
-def _range(image: Image.Image) -> tuple[float, float]:
-    # Pillow finds none of sixteen bits whose upper eight come first, as microscopes and scanners write them.
-    extrema: Any = (image.convert("I") if image.mode == "I;16B" else image).getextrema()
-    low, high = float(extrema[0]), float(extrema[1])
-    if math.isfinite(low) and math.isfinite(high):
-        return low, high
-    values = [v for v in array("f", image.tobytes()) if math.isfinite(v)]
-    return (min(values), max(values)) if values else (0.0, 1.0)
 
 
 def _with_profile(image: Image.Image, icc: bytes | None, on_ground: Flatten) -> Flatten:

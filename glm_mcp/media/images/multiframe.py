@@ -18,7 +18,9 @@ _FRAMES_READ = 5000
 _WORK = 2_000 * MP  # pixels of all frames together, about 20 s of decoding
 
 
-def animation(image: Image.Image, count: int, options: Options, notes: list[str]) -> list[Picture]:
+def animation(
+    data: bytes, image: Image.Image, count: int, options: Options, notes: list[str]
+) -> list[Picture]:
     """Frames spread over the time asked for. Adds to `notes`. Raises MediaTooLarge, InvalidRequest, Damaged."""
     orient = decode.orientation(image)
     original = decode.turned(image.size, orient)
@@ -41,6 +43,8 @@ def animation(image: Image.Image, count: int, options: Options, notes: list[str]
         notes.append(f"animation: {len(chosen)} of {moving} frames")
     pictures: list[Picture] = []
     share = replace(options, budget=options.budget // len(chosen), tiles=False)
+    # Opened anew: Pillow loses the palette of an animated PNG when it goes back, and shows all of it black.
+    image = decode.open_lazily(data, options.name, options.kind)
     for index in chosen:
         with decode.decoding(options.name):
             image.seek(index)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image, ImageMath
 
 from glm_mcp.errors import MissingExtra
+from glm_mcp.media.colours import said
 from glm_mcp.media.images import deep, tiff
 from glm_mcp.media.images.decode import CAP
 
@@ -28,6 +29,8 @@ _LINEAR = frozenset(("exr", "hdr"))
 _OPTIONS = {"max_pixels": str(CAP)}
 _WHOLE = {"err_detect": "explode"}  # of a JPEG: Pillow shows better what is left of a damaged one
 _GAMMA = 1 / 2.2
+# Two ways to mix the colours of BT.2020, by ITU-T H.273; the first cannot be taken apart here, and looks much like the other.
+_CONSTANT, _USUAL = 10, 9
 _SHINES = 4  # of 255, by which rounding may be off
 
 
@@ -46,8 +49,7 @@ def read(data: bytes, name: str, kind: str) -> Image.Image | None:
     try:
         if kind == "avif":
             return _avif(av, data)
-        context = av.CodecContext.create(_CODECS[kind], "r")
-        frame = _first(context, [av.Packet(data)], _WHOLE if kind == "jpeg" else {})
+        frame = _decoded(av, kind, data)
         if kind in _LINEAR:
             return _shown(frame)
         image = _image(frame)
@@ -55,6 +57,24 @@ def read(data: bytes, name: str, kind: str) -> Image.Image | None:
         return None if kind == "tiff" and image.mode == "RGBA" else image
     except (av.error.FFmpegError, ValueError, IndexError, OverflowError, NotImplementedError):
         return None
+
+
+def _decoded(av: Any, kind: str, data: bytes) -> VideoFrame:
+    """Raises as `_first`."""
+    bare = data[max(0, data.find(deep.PIXELS)) :] if kind == "jp2" else data
+    if kind == "hdr":
+        data = bare = data.replace(b"#?RGBE", b"#?RADIANCE", 1)  # the older name of the same
+    try:
+        return _first(
+            av.CodecContext.create(_CODECS[kind], "r"),
+            [av.Packet(data)],
+            _WHOLE if kind == "jpeg" else {},
+        )
+    except av.error.FFmpegError:
+        if bare == data:
+            raise
+        # Boxes that it does not expect before the pixels.
+        return _first(av.CodecContext.create(_CODECS[kind], "r"), [av.Packet(bare)], {})
 
 
 def _first(context: CodecContext, packets: Iterable[Any], options: dict[str, str]) -> VideoFrame:
@@ -82,11 +102,15 @@ def _avif(av: Any, data: bytes) -> Image.Image | None:
         if frames[1].format.components[1:] or (frames[1].width, frames[1].height) != image.size:
             return None  # a second piece
         image.putalpha(_image(frames[1]).convert("L"))
+    if transfer := said.transfer(data, "avif"):
+        image.info[said.TRANSFER] = transfer
     return image.rotate(frames[0].rotation, expand=True)
 
 
 def _image(frame: VideoFrame) -> Image.Image:
     mode, form = ("RGBA", "rgba") if _is_clear(frame) else ("RGB", "rgb24")
+    if frame.colorspace == _CONSTANT:
+        frame.colorspace = _USUAL
     plane: Any = frame.reformat(format=form, threads=1).planes[0]
     return Image.frombuffer(mode, (frame.width, frame.height), bytes(plane), "raw", mode, plane.line_size, 1)
 

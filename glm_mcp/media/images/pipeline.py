@@ -14,22 +14,22 @@ from PIL import Image, ImageFile
 
 from glm_mcp.errors import InvalidRequest, NotFound, UnsupportedMedia
 from glm_mcp.glm.messages import Image as Part
+from glm_mcp.media.colours.said import TRANSFER
 from glm_mcp.media.images import decode, deep, encode, heif, metadata, multiframe, other, tiff, tiling
 from glm_mcp.media.images.cutting import canvas_of, cut, is_tiled, look_at, note_shrinking
 from glm_mcp.media.images.decode import Damaged
 from glm_mcp.media.images.flatten import flattener
 from glm_mcp.media.images.options import Options
-from glm_mcp.media.images.rare import cursor, jxl, photoshop, pixmap, qoi, raw
+from glm_mcp.media.images.rare import bands, cursor, jxl, photoshop, pixmap, qoi, raw
 from glm_mcp.media.types import Picture
 
-SCREEN_PIXELS = 3840 * 2160
+SCREEN_PIXELS, _MAKE = 3840 * 2160, 0x010F  # of EXIF: who made the camera
 _ANIMATED = frozenset(("GIF", "WEBP", "AVIF", "PNG"))
 _JPEGS = frozenset(("JPEG", "MPO"))  # MPO: a camera's, whose second picture is the same scene
 # Of which every form is known here: what is refused is damaged.
 _FEW_FORMS = frozenset(("png", "jpeg", "gif", "webp"))
 _TRUNCATED = "file is truncated: the missing part is grey or black"
 _DAMAGED = "file is damaged: parts may be missing or wrong"
-_MAKE = 0x010F  # of EXIF: who made the camera
 
 
 def image_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
@@ -46,11 +46,24 @@ def image_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], l
         # Pillow ends a Targa picture where a run of equal pixels goes on in the next row, as many programs write it.
         made = (options.kind == "tga" and _by_other(data, options)) or _tolerantly(data, options, first)
     if options.kind == "psd" and photoshop.is_without_picture(read) and _of_two_colours(made):
+        made = _small_preview(read, options)
+    return pack(with_notes(made, notes))
+
+
+def _small_preview(data: bytes, options: Options) -> list[Picture]:
+    """Of a Photoshop file without the picture of its layers. Raises UnsupportedMedia."""
+    found = photoshop.preview(data)
+    if found is None or options.fragment.xywh:
         raise UnsupportedMedia(
             f"{options.name} was saved without the picture of its layers",
             "Save it in Photoshop with Maximize Compatibility, or export it as PNG.",
         )
-    return pack(with_notes(made, notes))
+    jpeg, share = found
+    made = make(jpeg, replace(options, kind="jpeg", units=share))
+    made = [replace(picture, original=photoshop.size(data)) for picture in made]
+    return with_notes(
+        made, ["saved without the picture of its layers: shown as its small preview; export it as PNG"]
+    )
 
 
 def _known(data: bytes, options: Options, notes: list[str]) -> tuple[bytes, Options]:
@@ -90,7 +103,8 @@ def _by_other(data: bytes, options: Options) -> list[Picture] | None:
         if options.kind == "tiff" and (jpeg := tiff.old_jpeg(data)):
             return make(jpeg, replace(options, kind="jpeg"))
         with decode.decoding(options.name):
-            image = other.read(data, options.name, options.kind)
+            image = bands.read(data, options.name, notes) if options.kind == "tiff" else None
+            image = image or other.read(data, options.name, options.kind)
             if image is None:
                 return None
             return with_notes(cut(canvas_of(image, image.size, options, notes), options, notes), notes)
@@ -179,7 +193,7 @@ def make(data: bytes, options: Options, *, damaged: bool = False) -> list[Pictur
     if page not in {None, "1"}:
         raise NotFound(f"{options.name} has no page {page}: it is one picture", "Leave #page= out.")
     if count > 1:
-        return with_notes(multiframe.animation(image, count, options, notes), notes)
+        return with_notes(multiframe.animation(data, image, count, options, notes), notes)
     if options.fragment.t is not None:
         raise InvalidRequest(f"{options.name} is not animated", "Leave #t= out.")
     return with_notes(_still(data, image, options, notes, damaged=damaged), notes)
@@ -229,7 +243,7 @@ def _still(
 
 def _untouched(data: bytes, image: Image.Image, options: Options) -> Picture | None:
     """A PNG or JPEG as it is but for its metadata, when it decodes, fits and hides nothing. Loads a PNG."""
-    plain = metadata.plain(data)
+    plain = None if TRANSFER in image.info else metadata.plain(data)
     if plain is None or not plain.simple or len(plain.data) > min(options.limit, options.budget):
         return None
     size = image.size

@@ -21,6 +21,13 @@ _AUDIO = "mp3,wav,flac,aac,amr,aiff,caf,ac3"
 _OPTIONS = {"format_whitelist": f"{_VIDEO},{_AUDIO}", "protocol_whitelist": "none"}
 _EBML = b"\x1aE\xdf\xa3"  # how Matroska and WebM begin
 _LOCKED = re.compile(rb"\x50\x35.{1,8}\x47\xe1\x81", re.DOTALL)  # how a track is encrypted, and by what
+# What the head of a Windows Media film has where it needs a licence, in the three forms that its protection took.
+_LICENSED = (
+    b"\xfb\xb3\x11\x22\x23\xbd\xd2\x11\xb4\xb7\0\xa0\xc9\x55\xfc\x6e",
+    b"\x14\xe6\x8a\x29\x22\x26\x17\x4c\xb9\x35\xda\xe0\x7e\xe9\x28\x9c",
+    b"\x33\x85\x05\x43\x81\x69\xe6\x49\x9b\x74\xad\x12\xcb\x86\xd5\x8c",
+)
+_ASF = b"\x30\x26\xb2\x75\x8e\x66\xcf\x11"  # how Windows Media begins
 _HEAD = 1 << 20  # bytes, among which a file names its tracks
 _STILLS = 10  # times as many frames has the film beside them
 TEXT_TRACKS = frozenset({"mov_text", "subrip", "srt", "webvtt", "ass", "ssa", "text"})
@@ -52,6 +59,8 @@ def open_container(file: BinaryIO, name: str) -> InputContainer:
     av = library()
     file.seek(0)
     first = file.read(12)
+    if first.startswith(_ASF) and says_encrypted(file):
+        raise encrypted(name)  # the library would make noise of it
     file.seek(0)
     # From PyAV 19 on bytes that are no UTF-8 come as lone surrogates, and nothing can be asked for.
     odd = {"metadata_errors": "surrogateescape"} if int(av.__version__.partition(".")[0]) < 19 else {}
@@ -114,10 +123,14 @@ def is_marked(stream: Any, disposition: str) -> bool:
 
 
 def says_encrypted(file: BinaryIO) -> bool:
-    """Whether the index of an MP4 or the head of a WebM, where it is at its start, names a track that needs a key."""
+    """Whether the index of an MP4 or the head of a WebM or of a Windows Media film, where it is at its start, names a track
+    that needs a key. "drmi": of a film that was bought from Apple.
+    """
     file.seek(0)
     head = file.read(_HEAD)
-    return b"encv" in head or (head.startswith(_EBML) and _LOCKED.search(head) is not None)
+    if head.startswith(_ASF):
+        return any(mark in head for mark in _LICENSED)
+    return b"encv" in head or b"drmi" in head or (head.startswith(_EBML) and _LOCKED.search(head) is not None)
 
 
 def encrypted(name: str) -> UnsupportedMedia:

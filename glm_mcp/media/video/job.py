@@ -133,9 +133,8 @@ def _whole(
     facts = reader.facts
     if wanted.whole_seconds is not None and end - start > wanted.whole_seconds:
         return f"the model takes at most {wanted.whole_seconds:g} s whole, this has {stamp(end - start)}"
-    size = file.seek(0, io.SEEK_END)
-    file.seek(0)
-    mime = transcode.sendable(file.read(64))
+    size, head = _size_and_head(file)
+    mime = transcode.sendable(head)
     complete = start <= 0 and end >= facts.duration - 0.05
     if mime and complete and facts.whole and size <= wanted.whole_bytes:
         return {"mime": mime, "untouched": True, "width": facts.width, "height": facts.height}, []
@@ -144,6 +143,16 @@ def _whole(
         return made
     whole = {"mime": transcode.MP4, "untouched": False, "width": made.width, "height": made.height}
     return whole, [made.data]
+
+
+def _size_and_head(file: BinaryIO) -> tuple[int, bytes]:
+    """Leaves the file where it was: the library reads on from there, and does not look whether it was moved."""
+    at = file.tell()
+    size = file.seek(0, io.SEEK_END)
+    file.seek(0)
+    head = file.read(64)
+    file.seek(at)
+    return size, head
 
 
 # Frames

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Any
 
-from glm_mcp.media.video import hdr
+from glm_mcp.media.colours import hdr
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame

@@ -8,9 +8,12 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
-from glm_mcp.media.video import hdr, orientation
+from glm_mcp.errors import UnsupportedMedia
+from glm_mcp.media.colours import hdr
+from glm_mcp.media.video import orientation
 from glm_mcp.media.video.container import (
     boxes_of,
+    encrypted,
     library,
     library_errors,
     open_container,
@@ -107,8 +110,13 @@ class VideoReader:
         self._open()
 
     def choose(self, index: int | None) -> None:
-        """The track to read, by its number in the file; None: the likeliest."""
-        streams = video_streams(self.container, self.name)
+        """The track to read, by its number in the file; None: the likeliest. Raises UnsupportedMedia."""
+        try:
+            streams = video_streams(self.container, self.name)
+        except UnsupportedMedia:
+            if self.encrypted:
+                raise encrypted(self.name) from None
+            raise
         self.stream: VideoStream = next((s for s in streams if s.index == index), streams[0])
         self.base = float(self.stream.time_base or 1 / 1000)
         self._stream_index = self.stream.index

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from glm_mcp.media.video import hdr, orientation
+from glm_mcp.media.colours import hdr
+from glm_mcp.media.video import orientation
 from glm_mcp.media.video.reader import VideoReader
 from glm_mcp.media.video.timecode import stamp
 

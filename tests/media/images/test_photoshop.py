@@ -9,7 +9,7 @@ import anyio
 import pytest
 from PIL import Image
 from support.cases import each
-from support.pictures import corners, seen, shown, source
+from support.pictures import corners, save, seen, shown, source
 
 from glm_mcp.errors import UnsupportedMedia
 from glm_mcp.media.images.prepare import prepare_images
@@ -111,6 +111,20 @@ async def test_a_file_without_the_picture_of_its_layers_says_how_to_save_it() ->
     assert shown(await one(photoshop(words, words, words), "a.psd")).convert("L").getpixel((20, 15)) == 255
     picture = await one(photoshop(*corners().split(), said=WITHOUT_PICTURE), "a.psd")
     assert seen(shown(picture)) == "RGBY"
+
+
+async def test_a_file_without_the_picture_of_its_layers_is_shown_as_its_preview_where_it_has_one() -> None:
+    white = Image.new("L", (600, 400), 255)
+    small = save(corners(150, 100), "JPEG", quality=95)
+    body = struct.pack(">II20x", 1, 150) + small
+    entry = b"8BIM\x04\x0c\0\0" + struct.pack(">I", len(body)) + body + bytes(len(body) % 2)
+    picture = await one(photoshop(white, white, white, said=entry + WITHOUT_PICTURE), "a.psd")
+    assert seen(shown(picture)) == "RGBY"
+    assert (picture.original, picture.scale) == ((600, 400), 0.25)
+    assert "saved without the picture of its layers" in picture.notes[0]
+    broken = entry.replace(struct.pack(">II", 1, 150), bytes(8))
+    with pytest.raises(UnsupportedMedia, match="was saved without the picture of its layers"):
+        await one(photoshop(white, white, white, said=broken + WITHOUT_PICTURE), "a.psd")
 
 
 @each(("layers", "cover"), [(0, None), (-1, 1.0), (-1, 0.0)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import zipfile
 import zlib
 from collections.abc import Callable
 from fractions import Fraction
@@ -12,7 +13,9 @@ from typing import Any
 import anyio
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from support.cases import each
+from support.format_samples import layered
 from support.pictures import GREEN, RED, corners, exif, photo, save, seen, shown, source
 
 from glm_mcp.errors import MediaTooLarge, UnsupportedMedia
@@ -187,6 +190,7 @@ def avif_as_first_written() -> bytes:
 OTHERS: dict[str, Callable[[], bytes]] = {
     "floats.tif": of_floats,
     "light.hdr": radiance,
+    "older.hdr": lambda: radiance().replace(b"RADIANCE\n", b"RGBE\nGAMMA=1.0\n"),
     "light.exr": open_exr,
     "old.avif": avif_as_first_written,
     "deep.psd": deep_psd,
@@ -215,8 +219,11 @@ async def test_white_of_sixteen_bits_in_a_jpeg_2000_is_white(form: str) -> None:
     encoder = av.CodecContext.create("jpeg2000", "w")
     encoder.width, encoder.height, encoder.pix_fmt, encoder.time_base = 60, 40, form, Fraction(1, 25)
     data = b"".join(bytes(packet) for packet in (*encoder.encode(frame), *encoder.encode(None)))
-    image = shown(await one(data, "a.jp2")).convert("RGB")
-    assert image.getextrema() == ((255, 255),) * 3
+    place = data.index(b"jp2c") - 4
+    said = struct.pack(">I4s16s", 24, b"uuid", b"of a camera, map") * 12  # words on the picture before it
+    for made in (data, data[:place] + said + data[place:]):
+        image = shown(await one(made, "a.jp2")).convert("RGB")
+        assert image.getextrema() == ((255, 255),) * 3
 
 
 async def test_a_portable_map_that_breaks_off_is_shown_as_far_as_it_goes() -> None:
@@ -281,14 +288,18 @@ async def test_an_open_exr_is_seen_through_where_it_is_transparent(
         assert max(abs(a - b) for a, b in zip(found, expected, strict=True)) <= 2
 
 
-async def test_what_a_note_in_an_avif_says_of_its_turn_is_not_followed() -> None:
+@each("kind", ["AVIF", "JPEG", "WEBP", "PNG"])
+async def test_what_a_note_in_a_picture_says_of_its_turn_is_not_followed(kind: str) -> None:
     note = (
         '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
         '<rdf:Description xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="3"/></rdf:RDF></x:xmpmeta>'
     )
-    picture = await one(save(corners(), "AVIF", quality=95, xmp=note.encode()), "a.avif")
+    held = PngInfo()
+    held.add_itxt("XML:com.adobe.xmp", note)
+    more = {"pnginfo": held} if kind == "PNG" else {"xmp": note.encode()}
+    picture = await one(save(corners(), kind, quality=95, **more), f"a.{kind.lower()}")
     assert seen(shown(picture)) == "RGBY"
-    turned = await one(save(corners(), "AVIF", quality=95, exif=exif(3)), "a.avif")
+    turned = await one(save(corners(), kind, quality=95, exif=exif(3), **more), f"a.{kind.lower()}")
     assert seen(shown(turned)) == "YBGR"
 
 
@@ -342,7 +353,7 @@ async def test_colours_of_eight_bits_in_the_palette_of_a_tiff_are_as_bright_as_t
     assert seen(shown(await one(data, "a.tif"))) == "RGBY"
 
 
-@each(("form", "bits"), [(3, 16), (2, 16), (2, 32)])
+@each(("form", "bits"), [(3, 24), (5, 32), (6, 64)])  # the last two in two parts, one imaginary
 async def test_numbers_that_no_library_knows_are_refused_and_not_taken_for_others(
     form: int, bits: int
 ) -> None:
@@ -350,6 +361,46 @@ async def test_numbers_that_no_library_knows_are_refused_and_not_taken_for_other
     data = data.replace(struct.pack("<3H", 32, 32, 32), struct.pack("<3H", bits, bits, bits), 1)
     with pytest.raises(UnsupportedMedia, match="the file is damaged, or of a form that is not known here"):
         await one(data, "a.tif")
+
+
+@each(
+    ("name", "mimetype", "picture", "others", "notes"),
+    [
+        ("a.kra", "application/x-krita", "mergedimage.png", ("preview.png",), ()),
+        ("a.kra", "application/x-kra", "preview.png", (), ("shown as the preview in the file",)),
+        ("a.ora", "image/openraster", "mergedimage.png", ("stack.xml",), ()),
+        ("a.xd", "application/vnd.adobe.sparkler.project+dcxucf", "preview.png", (), ("shown as",)),
+        ("a.fig", "", "thumbnail.png", ("canvas.fig", "meta.json"), ("shown as the preview in the file",)),
+        ("a.sketch", "", "previews/preview.png", ("document.json", "meta.json", "user.json"), ("shown as",)),
+        ("a.procreate", "", "QuickLook/Thumbnail.png", ("Document.archive",), ("shown as",)),
+    ],
+)
+async def test_a_drawing_in_layers_is_shown_as_its_program_keeps_it(
+    name: str, mimetype: str, picture: str, others: tuple[str, ...], notes: tuple[str, ...]
+) -> None:
+    data = layered(mimetype, picture, *(other for other in others if other != "preview.png"))
+    made = await one(data, name)
+    assert seen(shown(made)) == "RGBY"
+    assert [note[: len(begin)] for note, begin in zip(made.notes, notes, strict=True)] == list(notes)
+
+
+@pytest.mark.extreme
+async def test_of_a_drawing_in_layers_no_more_is_unpacked_than_a_picture_has() -> None:
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("mimetype", "application/x-krita")
+        archive.writestr("mergedimage.png", bytes(300_000_000))
+    with pytest.raises(UnsupportedMedia, match="the file is damaged"):
+        await one(held.getvalue(), "a.kra")
+
+
+async def test_a_drawing_in_layers_without_a_picture_says_what_to_do() -> None:
+    empty = layered("application/x-krita", "", "maindoc.xml")
+    broken = layered("image/openraster", "mergedimage.png").replace(b"IDAT", b"IDXX")
+    for data, said in ((empty, "holds no picture of what was drawn"), (broken, "the file is damaged")):
+        with pytest.raises(UnsupportedMedia, match=said) as raised:
+            await one(data, "a.kra")
+        assert "PNG" in (raised.value.hint or "")
 
 
 async def test_a_jpeg_of_a_rare_form_that_cannot_be_read_is_not_just_called_damaged() -> None:

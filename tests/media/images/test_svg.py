@@ -200,6 +200,30 @@ async def test_a_label_of_which_only_the_beginning_stands_beside_its_html_is_dra
     (same,) = await drawn(f'{HEAD} width="100" height="60">{label("Lamp", "Lamp")}</svg>')
     (dots,) = await drawn(f'{HEAD} width="100" height="60">{label("Other", "Lamp...")}</svg>')
     assert len({short.part.data, same.part.data, dots.part.data}) == 3
+    no_html = label("Lamp<br/>plugged in?", "[Not supported by viewer]")  # as draw.io wrote it before 2021
+    (old,) = await drawn(f'{HEAD} width="100" height="60">{no_html}</svg>')
+    assert old.part.data == whole.part.data
+
+
+@each(
+    ("said", "same"),
+    [
+        ('direction="rtl"', "end"),
+        ('direction="rtl" text-anchor="end"', "start"),
+        ('style="direction: rtl; text-anchor: middle"', "middle"),
+        ('class="arabic"', "end"),
+        ('direction="ltr"', "start"),
+    ],
+)
+async def test_text_from_right_to_left_stands_on_the_side_that_it_names(said: str, same: str) -> None:
+    style = "<style>.arabic {direction: rtl}</style>"
+
+    def text(attributes: str) -> str:
+        return f'{HEAD} width="200" height="60">{style}<g {attributes}><text x="100" y="40">سلام</text></g></svg>'
+
+    (made,) = await drawn(text(said))
+    (wanted,) = await drawn(text(f'text-anchor="{same}"'))
+    assert made.part.data == wanted.part.data
 
 
 async def test_a_local_picture_is_not_read(tmp_path: Path) -> None:

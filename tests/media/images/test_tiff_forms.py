@@ -15,7 +15,7 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2
 from support.cases import each
 from support.pictures import corners, seen, shown, source
 
-from glm_mcp.errors import MediaTooLarge, UnsupportedMedia
+from glm_mcp.errors import MediaTooLarge
 from glm_mcp.media.images.prepare import prepare_images
 from glm_mcp.media.types import Picture
 from glm_mcp.registry import CARDS
@@ -150,11 +150,12 @@ async def test_tiles_that_stand_in_the_place_of_strips_are_put_where_they_belong
     assert shown(made).convert("L").tobytes() == picture.tobytes()
 
 
-async def test_grey_and_transparency_in_planes_is_refused_rather_than_white() -> None:
-    grey, cover = zlib.compress(bytes(range(200)) * 3), zlib.compress(b"\xff" * 600)
-    data = tiff([grey, cover], (30, 20), (8, 8), t259=8, t262=1, t284=2, t338=1)
-    with pytest.raises(UnsupportedMedia, match="of a form that is not known here"):
-        await one(data)
+async def test_grey_and_transparency_in_planes_is_grey_rather_than_white() -> None:
+    values = bytes(range(200)) * 3
+    grey, cover = zlib.compress(values), zlib.compress(b"\xff" * 600)
+    picture = await one(tiff([grey, cover], (30, 20), (8, 8), t259=8, t262=1, t284=2, t338=1))
+    assert shown(picture).convert("L").tobytes() == values
+    assert picture.notes == ("where it is transparent is not shown",)
 
 
 async def test_packed_values_that_break_off_are_shown_so_far_and_too_many_refused() -> None:

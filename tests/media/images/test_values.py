@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 from support.cases import each
-from support.pictures import BLUE, RED, corners, exif, photo, save, seen, shown, source
+from support.pictures import BLUE, GREEN, RED, corners, exif, photo, save, seen, shown, source
 
 from glm_mcp.errors import InvalidRequest, MediaTooLarge, NotFound
 from glm_mcp.media.images import decode, encode, metadata, multiframe
@@ -65,6 +65,36 @@ def test_values_are_shown_by_the_range_that_they_have(mode: str, values: list[fl
     image = flat(ramp(mode, values)).convert("L")
     got: list[Any] = [image.getpixel((x, 1)) for x in range(len(values))]
     assert got[-3:] == [0, pytest.approx(127, abs=1), 255]
+
+
+@each(
+    ("mode", "values", "seen", "notes"),
+    [
+        ("F", [-9999.0, 400.0, 950.0, 1500.0], [0, 0, 127, 255], ("values 400 to 1500", "-9999 is taken")),
+        (
+            "F",
+            [-3.4028234663852886e38, 1.0, 2.0, 3.0],
+            [0, 0, 127, 255],
+            ("values 1 to 3", "-3.40282e+38 is"),
+        ),
+        ("F", [9999.0, 0.3, 0.4, 0.5], [255, 0, 127, 255], ("values 0.3 to 0.5", "9999 is taken")),
+        ("F", [float("nan"), -9999.0, 3.0, 5.0], [0, 0, 0, 255], ("values 3 to 5", "-9999 is taken")),
+        ("I", [-32768, 400, 950, 1500], [0, 0, 127, 255], ("values 400 to 1500", "-32768 is taken")),
+        ("I", [400, 400, 950, 1500], [0, 0, 127, 255], ("values 400 to 1500",)),
+        ("I;16", [65535, 0, 2047, 4095], [255, 0, 127, 255], ("only 12 of its 16 bits", "65535 is taken")),
+        ("I;16", [0, 0, 32767, 65535], [0, 0, 127, 255], ()),
+    ],
+)
+def test_the_number_that_stands_for_no_value_leaves_the_others_apart(
+    mode: str, values: list[float], seen: list[int], notes: tuple[str, ...]
+) -> None:
+    (picture,) = make(ramp(mode, values), options())
+    image = opened(picture).convert("L")
+    assert [image.getpixel((x, 1)) for x in range(1, 4)] == [pytest.approx(v, abs=1) for v in seen[1:]]
+    if values[0] == values[0]:  # what NaN is shown as is open
+        assert image.getpixel((0, 1)) == seen[0]
+    assert len(picture.notes) == len(notes)
+    assert all(note.startswith(begin) for note, begin in zip(picture.notes, notes, strict=True))
 
 
 def measured(order: str, form: str, sign: int, colours: int, values: tuple[float, ...]) -> list[object]:
@@ -289,7 +319,7 @@ def test_a_short_animation_comes_whole_and_an_endless_one_is_for_the_video_tool(
     assert pictures[0].notes == ()
     big = Image.new("P", (16_000, 16_000))
     with pytest.raises(MediaTooLarge, match="shot has 9 frames of 16000 x 16000 pixels") as caught:
-        multiframe.animation(big, 9, options(), [])
+        multiframe.animation(b"", big, 9, options(), [])
     assert "analyze_video" in caught.value.hint
 
 
@@ -300,6 +330,18 @@ def test_a_picture_for_viewers_that_know_no_animated_png_is_none_of_its_frames()
     assert [p.label for p in pictures] == ["frame at 0.00 s", "frame at 0.10 s", "frame at 0.20 s"]
     assert [_bands(opened(p), f) for p, f in zip(pictures, frames, strict=True)] == [[(0, 0)] * 3] * 3
     assert pictures[0].notes == ()
+
+
+def test_an_animated_png_of_few_colours_keeps_them() -> None:
+    frames = []
+    for colour in (1, 2, 3):
+        frame = Image.new("P", (20, 20), colour)
+        frame.putpalette(bytes((0, 0, 0, *RED, *GREEN, *BLUE)))
+        frames.append(frame)
+    data = save(frames[0], "PNG", save_all=True, append_images=frames[1:], duration=100)
+    assert Image.open(io.BytesIO(data)).mode == "P"
+    shown = [opened(picture).convert("RGB").getpixel((9, 9)) for picture in make(data, options())]
+    assert shown == [RED, GREEN, BLUE]
 
 
 def test_one_moment_of_an_animation_is_the_frame_then_shown() -> None:

@@ -56,6 +56,16 @@ def test_an_encrypted_video_is_said_to_be_one() -> None:
         assert "copy without protection" in (raised.value.hint or "")
 
 
+def test_a_film_under_a_licence_is_said_to_be_one() -> None:
+    bought = make(Film(regular(2), mux=(("movflags", "faststart"),))).replace(b"avc1", b"drmi")
+    windows = make(Film(regular(2), form="asf", codec="mpeg4"))
+    header = bytes.fromhex("14e68a292226174cb935dae07ee9289c")  # "extended content encryption"
+    for data in (bought, windows[:30] + header + windows[30:]):
+        with pytest.raises(UnsupportedMedia, match="film is encrypted: its pictures need a key"):
+            framed(data)
+    assert framed(windows)[0]["frames"]
+
+
 def test_an_encrypted_webm_is_said_to_be_one() -> None:
     out = io.BytesIO()
     film = make(Film(regular(2), form="webm", codec="libvpx-vp9"))

@@ -106,6 +106,26 @@ async def test_a_container_that_the_service_does_not_take_becomes_mp4(film: Film
 
 
 @pytest.mark.anyio
+@each(
+    "film",
+    [
+        Film(regular(30), form="avi", codec="mpeg4", gop=1),
+        Film(regular(6), form="ivf", codec="libvpx"),
+        Film(regular(6), form="mxf", codec="mpeg2video"),
+    ],
+    ids=lambda film: film.form,
+)
+async def test_a_film_that_is_read_from_its_start_to_its_end_is_re_encoded_whole(film: Film) -> None:
+    data = make(film)
+    clip = await whole(data)
+    assert not [note for note in clip.notes if "damaged" in note]
+    times, pictures = opened(clip)
+    assert abs(times[-1] - film.times[-1]) < 0.1
+    for at, picture in zip(times[::20], pictures[::20], strict=True):
+        assert abs(read_mark(picture) / 25 - at) < 0.08
+
+
+@pytest.mark.anyio
 async def test_a_part_of_a_whole_video_is_cut_out_and_keeps_the_originals_times() -> None:
     clip = await whole(make(Film(regular(20), gop=250)), start=7.0, end=12.0)
     assert (clip.start, clip.end, clip.duration) == (7.0, 12.0, 20.0)

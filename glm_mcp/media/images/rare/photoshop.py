@@ -18,6 +18,9 @@ _MODES = {(1, 1): "L", (3, 3): "RGB", (3, 4): "RGBA"}  # by the number of the mo
 _GAMMA = 1 / 2.2
 _MERGED = b"8BIM\x04\x21\0\0"  # the entry that says, behind a version, whether that picture was written
 
+_PREVIEW = b"8BIM\x04\x0c\0\0"  # the entry of a small JPEG, in the order of colours that JPEG has
+_PREVIEW_HEAD = 28
+
 
 def simple(data: bytes) -> bytes:
     """The picture of all layers as a PSD of the channels that show it; as it is where that cannot be told."""
@@ -90,6 +93,29 @@ def is_without_picture(data: bytes) -> bool:
     except struct.error:
         return False
     return at >= 0 and data[at + 16 : at + 17] == b"\0"
+
+
+def preview(data: bytes) -> tuple[bytes, float] | None:
+    """(the small JPEG that Photoshop keeps of all layers, its pixels by one of the picture); None where there is none."""
+    try:
+        end = _resources_end(data)
+        at = data.find(_PREVIEW, _HEADER, end)
+        if at < 0:
+            return None
+        (size,) = struct.unpack_from(">I", data, at + len(_PREVIEW))
+        start = at + len(_PREVIEW) + 4
+        form, width = struct.unpack_from(">II", data, start)
+        (whole,) = struct.unpack_from(">I", data, 18)
+    except struct.error:
+        return None
+    jpeg = data[start + _PREVIEW_HEAD : min(start + size, end)]
+    return (jpeg, width / whole) if form == 1 and width and whole and jpeg[:2] == b"\xff\xd8" else None
+
+
+def size(data: bytes) -> tuple[int, int]:
+    """Width and height by the head of a file that has one."""
+    height, width = struct.unpack_from(">II", data, 14)
+    return width, height
 
 
 def _resources_end(data: bytes) -> int:

@@ -8,6 +8,7 @@ import struct
 
 from PIL import Image
 
+from glm_mcp.media.images import decode
 from glm_mcp.media.images.tiff import first_tags
 
 _ORIENTATION = 0x0112  # of EXIF and of TIFF
@@ -73,9 +74,9 @@ def _pixels(data: bytes, at: int) -> int:
 def _turned(jpeg: bytes, turn: object) -> bytes:
     """With what the camera says of the whole picture, where the JPEG says nothing of its own."""
     try:
-        said = _ORIENTATION in Image.open(io.BytesIO(jpeg), formats=["JPEG"]).getexif()
-    except Exception:  # noqa: BLE001 - EXIF of any kind of brokenness says nothing
-        said = False
+        said = decode.said_turn(Image.open(io.BytesIO(jpeg), formats=["JPEG"]))
+    except Exception:  # noqa: BLE001 - a preview of any kind of brokenness says nothing
+        said = None
     if said or turn not in range(2, 9):
         return jpeg
     exif = Image.Exif()

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from urllib.parse import unquote_to_bytes
 
 from glm_mcp.errors import GLMError, MediaTooLarge, UnsupportedMedia
+from glm_mcp.media.images.svg import direction
 from glm_mcp.media.images.svg.needs import Losses, has_css
 
 _TEXT_BYTES = 20_000_000
@@ -24,6 +25,7 @@ _MAX_DEPTH = 3  # drawings within drawings; the renderer draws no more
 _INLINE = re.compile(r"\s*(#|data:image/(png|jpe?g|gif|webp)\b)", re.IGNORECASE)
 _DRAWING = re.compile(r"\s*data:image/svg\+xml(?P<parameters>[^,]*),(?P<data>.*)", re.IGNORECASE | re.DOTALL)
 _WIDTH = re.compile(r"\bwidth:\s*(\d{1,6}(?:\.\d{0,6})?)px")
+_NO_HTML = "[Not supported by viewer]"  # in the place of a label, by draw.io before 2021
 _HREFS = frozenset(("href", "src", "base"))
 _UNITS = {
     "": 1.0,
@@ -115,6 +117,7 @@ def _clean(drawing: Drawing, root: ET.Element, name: str, depth: int) -> None:
         from glm_mcp.media.images.svg import css  # most drawings do without, and start faster
 
         css.resolve(root, size_of(root)[0], drawing.losses)
+    direction.settle(root)
 
 
 def _embedded(drawing: Drawing, href: str, name: str, depth: int) -> str | None:
@@ -146,7 +149,9 @@ def _html_labels(root: ET.Element) -> int:
 
 
 def _complete_labels(root: ET.Element) -> None:
-    """draw.io puts a label's beginning and dots beside the HTML of the whole, which is not drawn: the whole in its place."""
+    """draw.io puts a label's beginning and dots beside the HTML of the whole, which is not drawn, and in its first years
+    the same few words beside each: the whole in its place.
+    """
     for switch in root.iter():
         children = list(switch) if local(switch.tag) == "switch" else []
         for label, short in itertools.pairwise(children):
@@ -154,7 +159,7 @@ def _complete_labels(root: ET.Element) -> None:
                 continue
             whole = " ".join(" ".join(label.itertext()).split())
             begins = (short.text or "").removesuffix("...")
-            if begins != short.text and whole.startswith(begins):
+            if short.text == _NO_HTML or (begins != short.text and whole.startswith(begins)):
                 _write(short, textwrap.wrap(whole, _line_length(label)))
 
 

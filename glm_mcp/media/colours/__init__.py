@@ -1,0 +1,1 @@
+"""Colours of HDR, of films and pictures alike."""
