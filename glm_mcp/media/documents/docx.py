@@ -13,9 +13,10 @@ from xml.etree import ElementTree as ET
 
 from glm_mcp.errors import UnsupportedMedia
 from glm_mcp.media.documents.about import Said, of_package, with_about
+from glm_mcp.media.documents.common.shown import marked, why_shown
 from glm_mcp.media.documents.common.sources import of_word, source_lines
 from glm_mcp.media.documents.ooxml.package import Package, descendants, value
-from glm_mcp.media.documents.ooxml.shown import in_text, marked, why_shown
+from glm_mcp.media.documents.ooxml.shown import in_text
 from glm_mcp.media.documents.pages import LeftOut, one_text
 from glm_mcp.media.documents.word.blocks import Blocks, words_of
 from glm_mcp.media.documents.word.flat import flat_package

@@ -8,6 +8,7 @@ from dataclasses import replace
 from glm_mcp.errors import GLMError
 from glm_mcp.glm.calls import Answer
 from glm_mcp.glm.messages import Message, Text
+from glm_mcp.media.documents.common.shown import BARE_MARK
 from glm_mcp.media.types import Document, Page, Picture, Source
 from glm_mcp.tools.arguments import AnswerArgs
 from glm_mcp.tools.ask import Question
@@ -17,8 +18,6 @@ from glm_mcp.tools.map_reduce import each
 from glm_mcp.tools.pages.shown import Shown, drawn, text_beside
 from glm_mcp.tools.tasks import BESIDE, PICTURES, TRANSCRIBE, language
 from glm_mcp.tools.words.chinese import Lang
-
-_MARK = "[picture]"  # in the place of one without a description
 
 
 async def transcribed(
@@ -36,7 +35,7 @@ async def transcribed(
     pages = [p for p in document.pages if whole or (mode == "auto" and p.is_to_be_seen)]
     if not pages:
         return {}, []
-    lang = language(beginning(document.pages).replace(_MARK, ""), deps.settings)
+    lang = language(BARE_MARK.sub("", beginning(document.pages)), deps.settings)
     try:
         shown = await drawn(deps, source, pages, notes, model=args.model, password=password, whole=whole)
         asked = [(p, pictures) for p in pages for pictures in shown[p.number].questions]
@@ -62,7 +61,7 @@ async def transcribed(
 
 def _own(page: Page) -> str:
     """The page's own words, where they stay beside those of the model; marks of pictures alone are none."""
-    if page.is_picture or not any(map(str.isalnum, page.text.replace(_MARK, ""))):
+    if page.is_picture or not any(map(str.isalnum, BARE_MARK.sub("", page.text))):
         return ""
     return page.text
 

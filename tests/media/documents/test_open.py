@@ -92,9 +92,7 @@ def test_a_drawing_and_a_stand_in_for_a_picture_are_chapters_of_an_epub_and_a_pi
         "",
         "start",
     ]
-    assert facts["notes"] == [
-        "left out, chapters that are pictures or of another kind without a text: chapter 3"
-    ]
+    assert facts["notes"] == ["left out, chapters of another kind without a text: chapter 3"]
 
 
 def unpacked(data: bytes) -> dict[str, bytes]:
