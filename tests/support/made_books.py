@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from support.made_documents import zipped
 
+Held = dict[str, str | bytes]  # parts of a book by their names
+
 _KINDS = {"xhtml": "application/xhtml+xml", "svg": "image/svg+xml", "png": "image/png", "css": "text/css"}
 
 
@@ -35,8 +37,10 @@ def book(
         "OPS/book.opf": package,
     }
     for name, part in parts.items():
-        page = isinstance(part, str) and name.endswith(".xhtml") and "<html" not in part
-        held[f"OPS/{name}"] = f"<html><body>{part}</body></html>" if page else part
+        if isinstance(part, str) and name.endswith(".xhtml") and "<html" not in part:
+            held[f"OPS/{name}"] = f"<html><body>{part}</body></html>"
+        else:
+            held[f"OPS/{name}"] = part
     return zipped(held)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from support.connect import Connect
-from support.made_books import book, drawing
+from support.made_books import Held, book, drawing
 from support.toolkit import call, chats, fail, glm, kinds, last, png, say
 
 from glm_mcp.server.app import Folders
@@ -12,7 +12,7 @@ from glm_mcp.simulator import Reply, Simulator
 
 pytestmark = pytest.mark.anyio
 
-PAGES = {"one.png": png((600, 800), "red"), "two.png": png((600, 800), "blue")}
+PAGES: Held = {"one.png": png((600, 800), "red"), "two.png": png((600, 800), "blue")}
 PROSE = (
     "<p>" + "What is told here is long enough to be read by itself, whatever stands beside it. " * 20 + "</p>"
 )
@@ -29,7 +29,7 @@ def keep(folders: Folders, data: bytes, name: str = "book.epub") -> None:
 async def test_a_comic_is_transcribed_page_by_page(
     connect: Connect, sim: Simulator, folders: Folders
 ) -> None:
-    parts = {"a.xhtml": shown("one.png"), "b.xhtml": shown("two.png"), **PAGES}
+    parts: Held = {"a.xhtml": shown("one.png"), "b.xhtml": shown("two.png"), **PAGES}
     keep(folders, book(parts, ["a.xhtml", "b.xhtml"]))
     sim.queue(Reply("First words.", times=1), Reply("Second words.", times=1))
     async with connect(GLM_MAX_CONCURRENCY="1") as client:
@@ -41,7 +41,7 @@ async def test_a_comic_is_transcribed_page_by_page(
 async def test_pages_of_a_comic_are_asked_for_by_their_numbers(
     connect: Connect, sim: Simulator, folders: Folders
 ) -> None:
-    parts = {"a.xhtml": PROSE, "b.xhtml": shown("two.png"), "c.xhtml": shown("one.png"), **PAGES}
+    parts: Held = {"a.xhtml": PROSE, "b.xhtml": shown("two.png"), "c.xhtml": shown("one.png"), **PAGES}
     keep(folders, book(parts, ["a.xhtml", "b.xhtml", "c.xhtml"]))
     sim.queue(Reply("The third."))
     async with connect() as client:
@@ -53,7 +53,7 @@ async def test_pages_of_a_comic_are_asked_for_by_their_numbers(
 async def test_of_many_scans_in_one_chapter_each_is_read_by_itself(
     connect: Connect, sim: Simulator, folders: Folders
 ) -> None:
-    scans = {f"s{n}.png": png((600, 800 + n)) for n in range(12)}
+    scans: Held = {f"s{n}.png": png((600, 800 + n)) for n in range(12)}
     keep(folders, book({"a.xhtml": "".join(map(shown, scans)), **scans}, ["a.xhtml"]))
     async with connect() as client:
         await say(client, "read_document", documents="book.epub")
@@ -64,7 +64,7 @@ async def test_pictures_in_drawings_objects_and_the_spine_are_pages(
     connect: Connect, sim: Simulator, folders: Folders
 ) -> None:
     held = drawing('<image width="600" height="800" xlink:href="one.png"/>')
-    parts: dict[str, str | bytes] = {
+    parts: Held = {
         "a.xhtml": held,
         "b.svg": held.replace("one.png", "two.png"),
         "c.xhtml": '<object data="three.png" type="image/png"></object>',
@@ -87,7 +87,7 @@ async def test_what_lies_behind_a_page_of_fixed_layout_is_a_picture_of_it(
     connect: Connect, sim: Simulator, folders: Folders
 ) -> None:
     head = '<html><head><meta name="viewport" content="width=600, height=800"/><link rel="stylesheet" href="s.css"/></head>'
-    parts = {
+    parts: Held = {
         "a.xhtml": head + '<body><div class="page left">Good night</div></body></html>',
         "b.xhtml": head + "<body><div style=\"background-image: url('two.png')\">The end</div></body></html>",
         "s.css": "/* .left */ div.page { background: #fff url(one.png) no-repeat } .other { background: url(two.png) }",
@@ -104,7 +104,7 @@ async def test_what_lies_behind_a_page_of_fixed_layout_is_a_picture_of_it(
 async def test_logos_ornaments_and_separators_are_no_pages(
     connect: Connect, sim: Simulator, folders: Folders
 ) -> None:
-    parts = {
+    parts: Held = {
         **{f"c{n}.xhtml": f"<h1>{n}</h1>{shown('ornament.png')}" for n in range(5)},
         "d.xhtml": f"<p>Part two</p>{shown('line.png')}",
         "e.xhtml": '<p>Ours</p><img src="one.png" width="60"/>',
@@ -123,7 +123,7 @@ async def test_logos_ornaments_and_separators_are_no_pages(
 async def test_the_cover_of_a_book_of_words_costs_no_call_and_is_read_where_it_is_asked_for(
     connect: Connect, sim: Simulator, folders: Folders
 ) -> None:
-    parts = {"a.xhtml": shown("one.png"), "cover.xhtml": shown("two.png"), "b.xhtml": PROSE, **PAGES}
+    parts: Held = {"a.xhtml": shown("one.png"), "cover.xhtml": shown("two.png"), "b.xhtml": PROSE, **PAGES}
     keep(folders, book(parts, ["cover.xhtml", "b.xhtml"]))
     keep(folders, book(parts | {"two.png": png((600, 810))}, ["cover.xhtml", "a.xhtml"]), "comic.epub")
     async with connect() as client:
@@ -153,7 +153,7 @@ async def test_pictures_of_a_long_chapter_are_named_and_go_with_a_question(
 
 
 async def test_without_a_model_the_words_of_a_picture_book_stay(connect: Connect, folders: Folders) -> None:
-    parts = {"a.xhtml": "<p>Good night</p>" + shown("one.png"), "b.xhtml": PROSE, **PAGES}
+    parts: Held = {"a.xhtml": "<p>Good night</p>" + shown("one.png"), "b.xhtml": PROSE, **PAGES}
     keep(folders, book(parts, ["a.xhtml", "b.xhtml"]))
     keep(folders, book(parts | {"a.xhtml": shown("one.png")}, ["a.xhtml"]), "bare.epub")
     async with connect(GLM_API_KEY=None) as client:
@@ -192,7 +192,7 @@ async def test_hostile_pages_cost_themselves_alone(
     ring = drawing(
         '<image xlink:href="r.svg" width="9e999" height="1"/><image xlink:href="q.svg"/>', sides=""
     )
-    parts: dict[str, str | bytes] = {
+    parts: Held = {
         "a.xhtml": shown("bomb.png") + shown("one.png", 'width="1e400" height="-5" style="width:..px"'),
         "b.xhtml": "<p>Words</p>" + "<img <img '\"" * 50_000 + "<!--" * 50_000,
         "c.xhtml": shown("q.svg") + shown("two.png") * 30_000,

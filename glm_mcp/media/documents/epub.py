@@ -14,11 +14,12 @@ from xml.etree import ElementTree as ET
 
 from glm_mcp.errors import InvalidRequest, UnsupportedMedia
 from glm_mcp.media.documents.about import WORDS, dublin_core, with_about
+from glm_mcp.media.documents.common.picture_size import Sides
 from glm_mcp.media.documents.common.shown import PagesShown, Shown, belong_to_design, kept, why_shown, within
 from glm_mcp.media.documents.html import decode_html, html_markdown
 from glm_mcp.media.documents.ooxml.package import Package
 from glm_mcp.media.documents.pages import LeftOut, choose, result
-from glm_mcp.media.documents.web.shown import BookPictures, Sides
+from glm_mcp.media.documents.web.shown import BookPictures
 from glm_mcp.media.documents.zip_xml import archive_of, attribute, local, open_zip, parse
 
 _FALLBACKS = 10  # of one chapter, each named by the one before
@@ -77,7 +78,7 @@ def pictures_of_book(file: BinaryIO, params: dict[str, Any], left_out: LeftOut) 
             label = f"chapter {number}"
             yield number, label, book.shown(number, book.page(number, label), label)
 
-    return PagesShown(book.package, pages(), _PICTURES, is_long=True)
+    return PagesShown(book.package, pages(), _PICTURES, 1.0)
 
 
 class _Chapter(NamedTuple):

@@ -38,8 +38,8 @@ async def transcribed(
     lang = language(BARE_MARK.sub("", beginning(document.pages)), deps.settings)
     try:
         shown = await drawn(deps, source, pages, notes, model=args.model, password=password, whole=whole)
-        asked = [(p, pictures) for p in pages for pictures in shown[p.number].questions]
-        turns = [_turn(page, pictures, shown[page.number], lang) for page, pictures in asked]
+        asked = [(p, pictures, place) for p in pages for pictures, place in shown[p.number].asked]
+        turns = [_turn(page, pictures, shown[page.number], lang) for page, pictures, _ in asked]
         questions = [Question((turn,), "vision", task="ocr") for turn in turns]
         answers = await each(deps, replace(args, json=None), questions) if questions else []
     except GLMError as error:
@@ -49,9 +49,9 @@ async def transcribed(
         notes.append(f"{labels(pages)} not transcribed: {error.kind}: {error.message}. {error.hint}")
         return {page.number: _without(deps, page, error) for page in pages}, []
     texts: dict[int, list[str]] = {page.number: [_own(page)] * (not whole) for page in pages}
-    read = [(page, answer) for (page, _), answer in zip(asked, answers, strict=True)]
-    for page, answer in read:
-        texts[page.number].append(answer.text)
+    read = [(page, answer) for (page, *_), answer in zip(asked, answers, strict=True)]
+    for (page, _, place), answer in zip(asked, answers, strict=True):
+        texts[page.number] += [deps.said(f"[picture at {place}]")] * bool(place) + [answer.text]
     for page in pages:
         if not any(texts[page.number]):
             texts[page.number] = [page.text]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import posixpath
 from collections.abc import Sequence
 from typing import Any, BinaryIO
@@ -34,7 +33,7 @@ def pictures_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any]
     room = _ALL
     for number, place, shown in held.pages:
         chosen = _largest(shown, min(held.most, _PICTURES), place, left_out)
-        questions = _Questions(together, 1.0 if held.is_long else math.inf)
+        questions = _Questions(together, held.full)
         for picture in chosen:
             key = parts.identity(picture.part), picture.crop
             if first.setdefault(key, number) != number:
@@ -62,7 +61,7 @@ def _largest(shown: Sequence[Shown], most: int, place: str, left_out: LeftOut) -
 
 
 class _Questions:
-    """Pictures go in one question until they fill `pages`: of two scans in a text each is read by itself."""
+    """Pictures go in one question until they fill `pages`."""
 
     def __init__(self, together: int, pages: float) -> None:
         self._together, self._pages = together, pages

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
 from xml.etree import ElementTree as ET
@@ -16,6 +17,8 @@ from glm_mcp.media.documents.ooxml.deck import slides_of
 from glm_mcp.media.documents.ooxml.package import Package
 from glm_mcp.media.documents.ooxml.shown import SlidePictures, in_text
 from glm_mcp.media.documents.pages import LeftOut
+from glm_mcp.media.documents.sheets.xlsb import pictures_of_xlsb
+from glm_mcp.media.documents.sheets.xlsx import pictures_of_xlsx
 from glm_mcp.media.documents.zip_xml import open_zip
 
 TEXT = "the text"  # what a page is called that is all of a text
@@ -49,7 +52,7 @@ def _powerpoint(file: BinaryIO, params: dict[str, Any], left_out: LeftOut) -> Pa
             if tree is not None:
                 yield number, f"slide {number}", pictures.on(slides[number - 1], tree)
 
-    return PagesShown(package, pages(), _OF_SLIDE, is_long=False)
+    return PagesShown(package, pages(), _OF_SLIDE, math.inf)
 
 
 def _open_document(file: BinaryIO, params: dict[str, Any], left_out: LeftOut) -> PagesShown:
@@ -62,16 +65,23 @@ def _open_document(file: BinaryIO, params: dict[str, Any], left_out: LeftOut) ->
         return _text(package, [] if body is None else pictures.on(body))
     numbers = within(params["numbers"], len(slides), package.name)
     pages = ((number, f"slide {number}", pictures.on(slides[number - 1])) for number in numbers)
-    return PagesShown(package, pages, _OF_SLIDE, is_long=False)
+    return PagesShown(package, pages, _OF_SLIDE, math.inf)
+
+
+def _workbook(file: BinaryIO, params: dict[str, Any], left_out: LeftOut) -> PagesShown:
+    package = Package(open_zip(file, params["name"]), params["name"], left_out)
+    reader = pictures_of_xlsx if params["kind"] == "xlsx" else pictures_of_xlsb
+    return reader(package, params["numbers"])
 
 
 def _text(package: Package, shown: list[Shown]) -> PagesShown:
-    return PagesShown(package, iter([(1, TEXT, shown)]), _OF_TEXT, is_long=True)
+    return PagesShown(package, iter([(1, TEXT, shown)]), _OF_TEXT, 1.0)
 
 
 _READERS: dict[str, Callable[[BinaryIO, dict[str, Any], LeftOut], PagesShown]] = {
     "docx": _word,
     "pptx": _powerpoint,
+    **dict.fromkeys(("xlsx", "xlsb"), _workbook),
     "epub": pictures_of_book,
     **dict.fromkeys(("odt", "odp", "odg"), _open_document),
 }

@@ -7,9 +7,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-from glm_mcp.errors import InvalidRequest
 from glm_mcp.media.documents.page.text_layer import letters_in
-from glm_mcp.media.documents.pages import LeftOut
+from glm_mcp.media.documents.pages import LeftOut, choose
 
 _SMALL = 0.02  # of a page: an icon, a bullet, a logo
 _COVERED = 0.15  # of a page, from which on pictures are what it says, unless more is to be read there
@@ -49,23 +48,19 @@ class Parts(Protocol):
 
 
 class PagesShown(NamedTuple):
-    """The pages of one file by number and name with their pictures in order. `most`: pictures of a page. `is_long`: a page
-    is as long as it needs to be, so that its pictures are read one by one.
+    """The pages of one file by number and name with their pictures in order. `most`: pictures of a page. `full`: pages that
+    the pictures of one question cover; of two scans in a text each is read by itself.
     """
 
     parts: Parts
     pages: Iterator[tuple[int, str, list[Shown]]]
     most: int
-    is_long: bool
+    full: float
 
 
 def within(numbers: Sequence[int], total: int, name: str, unit: str = "slide") -> Sequence[int]:
     """The numbers. Raises InvalidRequest."""
-    if outside := [number for number in numbers if not 1 <= number <= total]:
-        raise InvalidRequest(
-            f"{unit} {outside[0]} is out of range: {name} has {total} {unit}s", f"Ask for {unit}s it has."
-        )
-    return numbers
+    return choose(",".join(map(str, numbers)), total, name, unit=unit) if numbers else ()
 
 
 def why_shown(text: str, shown: Sequence[Shown], most: float = 1.0) -> str:

@@ -90,7 +90,7 @@ class SlidePictures:
         fill = next(
             (f for f in (*_fills(shape), *_fills(child(shape, "p:spPr"))) if child(f, "a:tile") is None), None
         )
-        shown = _picture(self._package, part, fill, share)
+        shown = picture_of(self._package, part, fill, share)
         return None if shown and self._package.identity(shown.part) in self._design else shown
 
 
@@ -130,8 +130,8 @@ def _units(text: str | None) -> int:
     return max(-_FAR, min(whole(text), _FAR))
 
 
-def _picture(package: Package, part: str, fill: ET.Element | None, share: float) -> Shown | None:
-    """None for what the file does not hold, and for a watermark."""
+def picture_of(package: Package, part: str, fill: ET.Element | None, share: float) -> Shown | None:
+    """The picture that fills a shape; None for what the file does not hold, and for a watermark."""
     blip = child(fill, "a:blip")
     if fill is None or blip is None:
         return None
@@ -157,9 +157,9 @@ def _in_text(package: Package, part: str, node: ET.Element) -> Iterator[Shown]:
                 yield from next(filter(None, (list(_in_text(package, part, form)) for form in e)), [])
             case "wp:inline" | "wp:anchor":
                 pictures = list(descendants(e, "pic:blipFill"))
-                whole_share = _share(value(e, "wp:extent", name="cx"), value(e, "wp:extent", name="cy"))
+                whole_share = page_share(value(e, "wp:extent", name="cx"), value(e, "wp:extent", name="cy"))
                 for fill in pictures:
-                    if shown := _picture(package, part, fill, whole_share / len(pictures)):
+                    if shown := picture_of(package, part, fill, whole_share / len(pictures)):
                         yield shown
             case "v:shape" | "v:rect" | "v:group":
                 images = list(descendants(e, "v:imagedata"))
@@ -173,7 +173,8 @@ def _in_text(package: Package, part: str, node: ET.Element) -> Iterator[Shown]:
                 yield from _in_text(package, part, e)
 
 
-def _share(across: str | None, down: str | None) -> float:
+def page_share(across: str | None, down: str | None) -> float:
+    """What of a page of A4 these sides take, which are in the format's own units."""
     return min(max(_units(across), 0) * max(_units(down), 0) / _A4, 1.0)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import io
 import itertools
 import posixpath
 import re
@@ -11,12 +10,12 @@ import urllib.parse
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from glm_mcp.media.documents.common.picture_size import Sides, pixels
 from glm_mcp.media.documents.common.shown import Shown
 from glm_mcp.media.documents.ooxml.package import Package
 
 _PAGE = 600.0, 800.0  # of a reader's screen, in the dots that pages count in
 _HEAD = 1 << 16  # bytes of a picture that say how large it is, of most
-_READ = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF")
 _TAG = re.compile(r"<(?:\w{1,20}:)?(img|image|object|svg|body|meta)\b", re.IGNORECASE)
 _REST = re.compile(r"((?:[^<>\"']|\"[^\"]*\"|'[^']*')*+)>")
 _LONGEST, _TAGS = 6_000, 20_000  # characters of a tag; tags of a page that are looked at
@@ -32,8 +31,6 @@ _NAMED = re.compile(r"\b(?:id|class)\s*=\s*[\"']([^\"']{1,500})[\"']")
 _CHOSEN = re.compile(r"[#.]([\w-]{1,200})")
 _ALIKE = 0.05  # of a side
 _WITHIN = 3  # drawings within drawings
-
-Sides = tuple[float, float]
 
 
 class _Place(NamedTuple):
@@ -153,24 +150,6 @@ class BookPictures:
                     self._package.read(part)
                 )
         return self._sides[part]
-
-
-def pixels(data: bytes) -> Sides | None:
-    """The sides of a picture, of which a beginning may be enough; None where they cannot be told."""
-    from PIL import Image
-
-    try:
-        with Image.open(io.BytesIO(data), formats=_READ) as image:
-            return float(max(image.width, 1)), float(max(image.height, 1))
-    except (
-        OSError,
-        ValueError,
-        SyntaxError,
-        EOFError,
-        Image.DecompressionBombError,
-        Image.DecompressionBombWarning,
-    ):
-        return None
 
 
 def _tags(page: str) -> Iterator[tuple[str, dict[str, str]]]:
