@@ -10,6 +10,7 @@ import pytest
 import xlsxwriter
 from support.connect import Connect
 from support.made_documents import unzipped, zipped
+from support.made_shown import frame, open_sheets
 from support.toolkit import call, chats, fail, glm, kinds, last, png, say
 
 from glm_mcp.server.app import Folders
@@ -125,6 +126,26 @@ def wps(picture: bytes) -> bytes:
         f'<Relationship Id="rId1" Type="{kind}/relationships/image" Target="media/w.png"/></Relationships>'
     ).encode()
     return zipped({**parts, "xl/media/w.png": picture})
+
+
+async def test_pictures_in_sheets_of_open_document_go_with_theirs(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    cell = "<table:table-cell><text:p>Words</text:p></table:table-cell>"
+    held = f"<table:table-cell>{frame('one.png', 14, 16)}</table:table-cell>"
+    rows = f"<table:table-row>{cell}</table:table-row><table:table-row>{cell}{held}</table:table-row>"
+    over_all = f"<table:shapes>{frame('two.png', 14, 16)}</table:shapes>"
+    pictures = {"one.png": RED, "two.png": BLUE}
+    keep(
+        folders,
+        open_sheets([f"<table:table-row>{cell}</table:table-row>", over_all + rows], pictures),
+        "a.ods",
+    )
+    sim.queue(Reply("Over all.", times=1), Reply("In a cell.", times=1))
+    async with connect(GLM_MAX_CONCURRENCY="1") as client:
+        text = await say(client, "read_document", documents="a.ods")
+    assert "pictures of sheet 'S2' transcribed by the model" in text
+    assert "Over all.\n\n[picture at B2]\n\nIn a cell." in text
 
 
 async def test_a_table_with_a_logo_asks_nobody_and_one_with_a_large_picture_names_it(

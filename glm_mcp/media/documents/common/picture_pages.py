@@ -17,6 +17,7 @@ from glm_mcp.media.documents.ooxml.deck import slides_of
 from glm_mcp.media.documents.ooxml.package import Package
 from glm_mcp.media.documents.ooxml.shown import SlidePictures, in_text
 from glm_mcp.media.documents.pages import LeftOut
+from glm_mcp.media.documents.sheets.ods import pictures_of_ods
 from glm_mcp.media.documents.sheets.xlsb import pictures_of_xlsb
 from glm_mcp.media.documents.sheets.xlsx import pictures_of_xlsx
 from glm_mcp.media.documents.zip_xml import open_zip
@@ -69,7 +70,11 @@ def _open_document(file: BinaryIO, params: dict[str, Any], left_out: LeftOut) ->
 
 
 def _workbook(file: BinaryIO, params: dict[str, Any], left_out: LeftOut) -> PagesShown:
-    package = Package(open_zip(file, params["name"]), params["name"], left_out)
+    opened = open_container if params["kind"] == "ods" else open_zip
+    archive = opened(file, params["name"])
+    package = Package(archive, params["name"], left_out)
+    if params["kind"] == "ods":
+        return pictures_of_ods(package, archive, params["numbers"])
     reader = pictures_of_xlsx if params["kind"] == "xlsx" else pictures_of_xlsb
     return reader(package, params["numbers"])
 
@@ -81,7 +86,7 @@ def _text(package: Package, shown: list[Shown]) -> PagesShown:
 _READERS: dict[str, Callable[[BinaryIO, dict[str, Any], LeftOut], PagesShown]] = {
     "docx": _word,
     "pptx": _powerpoint,
-    **dict.fromkeys(("xlsx", "xlsb"), _workbook),
+    **dict.fromkeys(("xlsx", "xlsb", "ods"), _workbook),
     "epub": pictures_of_book,
     **dict.fromkeys(("odt", "odp", "odg"), _open_document),
 }

@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 import math
 import re
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple, TypeVar
 from xml.etree import ElementTree as ET
 
 from glm_mcp.media.documents.common.picture_size import pixels
@@ -45,6 +45,9 @@ _BY_VALUE = re.compile(rb"<c\s([^>]{0,300}\bvm=\"(\d{1,7})\"[^>]{0,300})>")
 _AT = re.compile(rb'\br="([A-Z]{1,3})(\d{1,7})"')
 
 
+T = TypeVar("T")
+
+
 class _Held(NamedTuple):
     part: str
     share: float
@@ -58,8 +61,9 @@ class SheetPictures:
         self._package = package
         self._main = main
 
-    def on(self, sheet: Sheet[str], data: bytes = b"", where: str = "") -> list[Shown]:
-        """From the top to the bottom, as of `kept`. `data`: the sheet's own, where it is XML."""
+    def on(self, sheet: Sheet[str], data: bytes | None = None, where: str = "") -> list[Shown]:
+        """From the top to the bottom, as of `kept`. `data`: the sheet's own, where it was read."""
+        data = self._package.read(sheet.at) if data is None else data
         found = [*self._over(sheet.at), *self._in(data)]
         found.sort(key=lambda one: one[:2])
         return kept(self._package.left_out, [shown for *_, shown in found], where)
@@ -166,17 +170,15 @@ def why_sheet(text: str, shown: Sequence[Shown]) -> str:
 
 
 def sheets_shown(
-    package: Package, main: str, sheets: Sequence[Sheet[str]], numbers: Sequence[int]
+    package: Package,
+    sheets: Sequence[Sheet[T]],
+    numbers: Sequence[int],
+    on: Callable[[Sheet[T]], list[Shown]],
 ) -> PagesShown:
     """As of `pages_shown`. Raises InvalidRequest."""
-    pictures = SheetPictures(package, main)
-
-    def pages() -> Iterator[tuple[int, str, list[Shown]]]:
-        for number in within(numbers, len(sheets), package.name, "sheet"):
-            sheet = sheets[number - 1]
-            yield number, f"sheet '{sheet.name}'", pictures.on(sheet, package.read(sheet.at))
-
-    return PagesShown(package, pages(), _PICTURES, _FULL)
+    chosen = within(numbers, len(sheets), package.name, "sheet")
+    pages = ((n, f"sheet '{sheets[n - 1].name}'", on(sheets[n - 1])) for n in chosen)
+    return PagesShown(package, pages, _PICTURES, _FULL)
 
 
 def _rows(value: ET.Element) -> tuple[int, list[str]]:

@@ -46,7 +46,7 @@ def read_xlsb(package: Package, spec: str | None, name: str) -> dict[str, Any]:
     pictures = SheetPictures(package, main)
 
     def why(sheet: Sheet[str], text: str) -> str:
-        return why_sheet(text, pictures.on(sheet, where=f"sheet '{sheet.name}'"))
+        return why_sheet(text, pictures.on(sheet, b"", f"sheet '{sheet.name}'"))
 
     facts = read_sheets("xlsb", sheets, spec, name, package.left_out, read, why)
     return with_about(facts, of_package(package))
@@ -55,7 +55,7 @@ def read_xlsb(package: Package, spec: str | None, name: str) -> dict[str, Any]:
 def pictures_of_xlsb(package: Package, numbers: Sequence[int]) -> PagesShown:
     """As of `pages_shown`. Raises InvalidRequest."""
     main, sheets, _ = _workbook(package)
-    return sheets_shown(package, main, sheets, numbers)
+    return sheets_shown(package, sheets, numbers, SheetPictures(package, main).on)
 
 
 def _workbook(package: Package) -> tuple[str, list[Sheet[str]], bool]:

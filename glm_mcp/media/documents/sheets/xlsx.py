@@ -53,7 +53,7 @@ def read_xlsx(package: Package, spec: str | None, name: str) -> dict[str, Any]:
 def pictures_of_xlsx(package: Package, numbers: Sequence[int]) -> PagesShown:
     """As of `pages_shown`. Raises InvalidRequest."""
     main, _, sheets = _workbook(package)
-    return sheets_shown(package, main, sheets, numbers)
+    return sheets_shown(package, sheets, numbers, SheetPictures(package, main).on)
 
 
 def _workbook(package: Package) -> tuple[str, ET.Element | None, list[Sheet[str]]]:
