@@ -30,15 +30,8 @@ _RENDER = {
     "caj": "glm_mcp.media.documents.fixed.caj:render_job",
     "xps": "glm_mcp.media.documents.fixed.xps:render_job",
 }
-_EMBEDDED = (
-    "pptx",
-    "docx",
-    "odp",
-    "odt",
-    "odg",
-    "epub",
-    "xlsx",
-    "xlsb",
+_EMBEDDED = frozenset(
+    "pptx docx odp odt odg epub xlsx xlsb ods".split()
 )  # kinds whose pictures can be taken out
 _PICTURES = "glm_mcp.media.documents.common.picture_job:pictures_job"
 _LIGHT = 1_000_000  # bytes of text that are read in a thread
