@@ -20,6 +20,7 @@ from glm_mcp.media.documents.pages import LeftOut
 from glm_mcp.media.documents.sheets.ods import pictures_of_ods
 from glm_mcp.media.documents.sheets.xlsb import pictures_of_xlsb
 from glm_mcp.media.documents.sheets.xlsx import pictures_of_xlsx
+from glm_mcp.media.documents.slides.ppt import pictures_of_ppt
 from glm_mcp.media.documents.zip_xml import open_zip
 
 TEXT = "the text"  # what a page is called that is all of a text
@@ -87,6 +88,7 @@ _READERS: dict[str, Callable[[BinaryIO, dict[str, Any], LeftOut], PagesShown]] =
     "docx": _word,
     "pptx": _powerpoint,
     **dict.fromkeys(("xlsx", "xlsb", "ods"), _workbook),
+    "ppt": lambda file, params, _: pictures_of_ppt(file, params),
     "epub": pictures_of_book,
     **dict.fromkeys(("odt", "odp", "odg"), _open_document),
 }

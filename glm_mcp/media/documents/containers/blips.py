@@ -1,0 +1,77 @@
+"""Pictures as Office kept them before XML: in a store that shapes name by number ([MS-ODRAW] 2.2.20 to 2.2.32)."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from glm_mcp.media.documents.pages import LeftOut
+
+STORE, _ENTRY = 0xF001, 0xF007  # records: the store, and an entry of it
+_SUFFIXES = {
+    0xF01A: ".emf", 0xF01B: ".wmf", 0xF01C: ".pict", 0xF01D: ".jpg", 0xF01E: ".png", 0xF01F: ".dib", 0xF029: ".tif",
+    0xF02A: ".jpg",
+}  # fmt: skip
+# Of records whose data one checksum precedes; where two do, the number is one higher.
+_ONE_SUM = (0x3D4, 0x216, 0x542, 0x46A, 0x6E2, 0x6E0, 0x7A8, 0x6E4)
+_DRAWN = (0xF01A, 0xF01B, 0xF01C)  # which nothing here draws
+_PICTURES = 5_000  # of one store
+
+
+class Blip(NamedTuple):
+    """`suffix`: of a file of that kind. Of a drawing, which nothing here draws, no data."""
+
+    suffix: str
+    data: bytes
+
+
+def blip(data: bytes, at: int) -> Blip | None:
+    """The picture of the record there, which an entry of a store may hold; None where there is none."""
+    for _ in range(2):
+        if at < 0 or at + 8 > len(data):
+            return None
+        head, kind, size = struct.unpack_from("<HHI", data, at)
+        if kind != _ENTRY:
+            break
+        at += 8 + 36 + (data[at + 8 + 33] if at + 42 <= len(data) else 0)
+    if kind not in _SUFFIXES:
+        return None
+    if kind in _DRAWN:
+        return Blip(_SUFFIXES[kind], b"")
+    start = at + 8 + 17 + 16 * ((head >> 4) not in _ONE_SUM)
+    return Blip(_SUFFIXES[kind], data[start : at + 8 + size])
+
+
+def stored(data: bytes, start: int, end: int, delayed: bytes) -> Iterator[Blip | None]:
+    """Those of a store that lies there, in the order of their numbers from 1. `delayed`: what holds pictures that the store
+    only points to.
+    """
+    at = start
+    for _ in range(_PICTURES):
+        if at + 8 > end:
+            return
+        kind, size = struct.unpack_from("<2xHI", data, at)
+        found = blip(data, at) if kind != _ENTRY or size > 36 + 8 else None
+        if found is None and kind == _ENTRY and at + 44 <= len(data):
+            (place,) = struct.unpack_from("<I", data, at + 8 + 28)
+            found = blip(delayed, place)
+        yield found
+        at += 8 + size
+
+
+class Blips:
+    """Pictures of one file by names, as `Parts` are."""
+
+    def __init__(self, name: str, left_out: LeftOut, pictures: Mapping[str, bytes]) -> None:
+        self.name = name
+        self.left_out = left_out
+        self._pictures = pictures
+
+    def identity(self, path: str) -> tuple[int, int]:
+        data = self._pictures.get(path, b"")
+        return zlib.crc32(data), len(data)
+
+    def read(self, path: str) -> bytes:
+        return self._pictures.get(path, b"")
