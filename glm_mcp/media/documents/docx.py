@@ -61,7 +61,7 @@ def read_word(archive: zipfile.ZipFile, kind: str, params: dict[str, Any]) -> di
     blocks += source_lines(of_word(package, main), "\n\n".join(blocks))
     said = of_package(package)
     whole = one_text(kind, "\n\n".join(blocks), params.get("pages"), name, left_out.notes())
-    return with_about(marked(whole, why if kind == "docx" else ""), said)
+    return with_about(marked(whole, why), said)
 
 
 def main_text(package: Package) -> tuple[str, list[ET.Element]]:

@@ -9,6 +9,7 @@ from xml.etree import ElementTree as ET
 
 from glm_mcp.media.documents import opendocument
 from glm_mcp.media.documents.common.shown import PagesShown, Shown, within
+from glm_mcp.media.documents.doc import word_package
 from glm_mcp.media.documents.docx import main_text, word_archive
 from glm_mcp.media.documents.epub import pictures_of_book
 from glm_mcp.media.documents.odf.container import open_container
@@ -37,7 +38,9 @@ def pages_shown(file: BinaryIO, params: dict[str, Any], left_out: LeftOut) -> Pa
 
 
 def _word(file: BinaryIO, params: dict[str, Any], left_out: LeftOut) -> PagesShown:
-    package = Package(word_archive(file, params)[0], params["name"], left_out)
+    is_old = params["kind"] == "doc"
+    archive = word_package(file, params["name"])[0] if is_old else word_archive(file, params)[0]
+    package = Package(archive, params["name"], left_out)
     main, bodies = main_text(package)
     shown = [picture for body in bodies for picture in in_text(package, main, body)]
     return _text(package, shown)
@@ -85,7 +88,7 @@ def _text(package: Package, shown: list[Shown]) -> PagesShown:
 
 
 _READERS: dict[str, Callable[[BinaryIO, dict[str, Any], LeftOut], PagesShown]] = {
-    "docx": _word,
+    **dict.fromkeys(("docx", "doc"), _word),
     "pptx": _powerpoint,
     **dict.fromkeys(("xlsx", "xlsb", "ods"), _workbook),
     "ppt": lambda file, params, _: pictures_of_ppt(file, params),

@@ -10,8 +10,6 @@ import pytest
 from support.connect import Connect
 from support.made_documents import para, zipped
 from support.made_shown import deck, filled, frame, in_word, open_deck, open_text, said, scanned_docx, shown
-from support.made_slides import pictured, shape, show, slide
-from support.made_slides import words as said_by
 from support.paths import SAMPLES
 from support.toolkit import call, chats, fail, glm, kinds, last, png, say, words
 
@@ -92,41 +90,6 @@ async def test_open_documents_are_read_as_the_others(
     assert scan.startswith("Page one.\n\nPage two.")
     assert "no model asked]" in letter
     assert len(sim.received) == 3
-
-
-async def test_slides_of_the_old_format_are_read_as_the_others(
-    connect: Connect, sim: Simulator, folders: Folders
-) -> None:
-    title = slide(shape(said_by("Sales", 0)), pictured(1, (500, 900, 5000, 4000)))
-    small = slide(shape(said_by("Words.", 1)), pictured(2, (0, 0, 300, 300)))
-    drawn = slide(shape(said_by("Plan", 1)), pictured(3, (0, 0, 5760, 4320)))
-    keep(
-        folders, "old.ppt", show([(s, b"") for s in (title, small, drawn)], pictures=[*PAGE.values(), b"EMF"])
-    )
-    sim.queue(Reply("North 40."))
-    async with connect() as client:
-        text = await say(client, "read_document", documents="old.ppt")
-    assert "[slide 1]\n# Sales\n\nNorth 40.\n\n[slide 2]" in text
-    assert [kinds(r) for r in chats(sim)] == [["image_url", "text"]]
-    assert (
-        "left out, pictures in formats of Windows (EMF, WMF), which the file saved as PDF would show: slide 3"
-        in text
-    )
-
-
-async def test_damaged_records_of_pictures_cost_no_words_of_an_old_presentation(
-    connect: Connect, sim: Simulator, folders: Folders
-) -> None:
-    whole = show(
-        [(slide(shape(said_by("Sales", 0)), pictured(1, (0, 0, 5760, 4320))), b"")],
-        pictures=[PAGE["one.png"]],
-    )
-    store, entry = whole.index(b"\x01\xf0"), whole.index(b"\x07\xf0")
-    async with connect(GLM_API_KEY=None) as client:
-        for at in (store + 2, entry + 2, entry + 6 + 28, entry + 6 + 33):
-            keep(folders, "old.ppt", whole[:at] + b"\xff\xff\xff\xff" + whole[at + 4 :])
-            assert "Sales" in await say(client, "read_document", documents="old.ppt")
-    assert not sim.received
 
 
 async def test_logos_icons_and_what_most_slides_show_are_no_pictures(
