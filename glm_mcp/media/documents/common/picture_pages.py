@@ -8,10 +8,12 @@ from typing import Any, BinaryIO
 from xml.etree import ElementTree as ET
 
 from glm_mcp.media.documents import opendocument
-from glm_mcp.media.documents.common.shown import PagesShown, Shown, within
+from glm_mcp.media.documents.common.shown import PagesShown, Parts, Shown, within
 from glm_mcp.media.documents.doc import word_package
 from glm_mcp.media.documents.docx import main_text, word_archive
 from glm_mcp.media.documents.epub import pictures_of_book
+from glm_mcp.media.documents.hangul.hwp import pictures_of_hwp
+from glm_mcp.media.documents.hangul.hwpx import pictures_of_hwpx
 from glm_mcp.media.documents.odf.container import open_container
 from glm_mcp.media.documents.odf.shown import FramePictures
 from glm_mcp.media.documents.ooxml.deck import slides_of
@@ -83,7 +85,12 @@ def _workbook(file: BinaryIO, params: dict[str, Any], left_out: LeftOut) -> Page
     return reader(package, params["numbers"])
 
 
-def _text(package: Package, shown: list[Shown]) -> PagesShown:
+def _hangul(file: BinaryIO, params: dict[str, Any], left_out: LeftOut) -> PagesShown:
+    reader = pictures_of_hwp if params["kind"] == "hwp" else pictures_of_hwpx
+    return _text(*reader(file, params, left_out))
+
+
+def _text(package: Parts, shown: list[Shown]) -> PagesShown:
     return PagesShown(package, iter([(1, TEXT, shown)]), _OF_TEXT, 1.0)
 
 
@@ -92,6 +99,7 @@ _READERS: dict[str, Callable[[BinaryIO, dict[str, Any], LeftOut], PagesShown]] =
     "pptx": _powerpoint,
     **dict.fromkeys(("xlsx", "xlsb", "ods"), _workbook),
     "ppt": lambda file, params, _: pictures_of_ppt(file, params),
+    **dict.fromkeys(("hwp", "hwpx"), _hangul),
     "epub": pictures_of_book,
     **dict.fromkeys(("odt", "odp", "odg"), _open_document),
 }
