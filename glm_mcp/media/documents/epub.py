@@ -19,7 +19,7 @@ from glm_mcp.media.documents.common.shown import PagesShown, Shown, belong_to_de
 from glm_mcp.media.documents.html import decode_html, html_markdown
 from glm_mcp.media.documents.ooxml.package import Package
 from glm_mcp.media.documents.pages import LeftOut, choose, result
-from glm_mcp.media.documents.web.shown import BookPictures
+from glm_mcp.media.documents.web.shown import BookPictures, Row, without_covers
 from glm_mcp.media.documents.zip_xml import archive_of, attribute, local, open_zip, parse
 
 _FALLBACKS = 10  # of one chapter, each named by the one before
@@ -48,23 +48,16 @@ def epub_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], li
     """
     name, left_out = params["name"], LeftOut()
     book = _Book(file, name, left_out)
-    rows, covers = list[tuple[int, str, str, str]](), list[int]()
+    rows = list[Row]()
     for number in choose(params.get("pages"), len(book.chapters), name, unit="chapter"):
         label, chapter = f"chapter {number}", book.chapters[number - 1]
         page = book.page(number, label)
         text = html_markdown(page, what="reading an EPUB") if page else ""
         shown = book.shown(number, page, label)
         why = "pictures" if chapter.is_picture and shown else why_shown(text, shown, math.inf)
-        if why == "pictures" and chapter.is_cover:
-            covers.append(len(rows))
         rows.append((number, label, text or "[picture]" * bool(why), why))
-    # What its title says is a reason to look at a cover only where one looks at the other pages too.
-    if len(covers) < sum(row[3] == "pictures" for row in rows) or len(covers) == len(rows):
-        covers = []
-    rows = [(*row[:3], "" if at in covers else row[3]) for at, row in enumerate(rows)]
-    notes = [
-        f"the cover is a picture and was not read: pages={','.join(str(rows[at][0]) for at in covers)} has it read"
-    ] * bool(covers)
+    covers = {number for number, chapter in enumerate(book.chapters, 1) if chapter.is_cover}
+    rows, notes = without_covers(rows, covers)
     facts = result("epub", rows, len(book.chapters), [*left_out.notes(), *notes])
     return with_about(facts, dublin_core(book.about, _WORDS)), []
 

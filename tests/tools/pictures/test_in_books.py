@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from support.connect import Connect
 from support.made_books import Held, book, drawing
+from support.made_mobi import mobi
 from support.toolkit import call, chats, fail, glm, kinds, last, png, say
 
 from glm_mcp.server.app import Folders
@@ -182,6 +183,21 @@ async def test_pictures_elsewhere_and_such_as_the_book_does_not_hold_cost_nothin
         text = await say(client, "read_document", documents="book.epub")
     assert text.startswith("Words")
     assert not sim.received
+
+
+async def test_comics_of_kindle_in_both_forms_are_transcribed_page_by_page(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    old = b'<p>Words</p><mbp:pagebreak/><img recindex="00001"/><mbp:pagebreak/><p><img recindex="00002"/></p>'
+    new = old.replace(b'recindex="00001"', b'src="kindle:embed:0001?mime=image/png"')
+    for name, text, first in (("a.mobi", old, png((600, 810))), ("a.azw3", new, png((600, 820)))):
+        keep(folders, mobi(text, more=[first, png((600, 830 + len(text)))]), name)
+        sim.clear()
+        sim.queue(Reply("First words.", times=1), Reply("Second words.", times=1))
+        async with connect(GLM_MAX_CONCURRENCY="1") as client:
+            said = await say(client, "read_document", documents=name)
+        assert "[chapter 1]\nWords\n\n[chapter 2]\nFirst words.\n\n[chapter 3]\nSecond words." in said
+        assert [kinds(r) for r in chats(sim)] == [["image_url", "text"]] * 2
 
 
 async def test_hostile_pages_cost_themselves_alone(

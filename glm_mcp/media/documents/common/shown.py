@@ -43,8 +43,10 @@ class Parts(Protocol):
     def identity(self, path: str) -> tuple[int, int]:
         """Checksum and bytes, the same for the same contents; (0, 0) for none."""
 
-    def read(self, path: str) -> bytes:
-        """The bytes, b"" where there are none. Raises MediaTooLarge."""
+    def has(self, path: str) -> bool: ...
+
+    def read(self, path: str, most: int | None = None) -> bytes:
+        """The bytes, or the first of them, b"" where there are none. Raises MediaTooLarge."""
 
 
 class PagesShown(NamedTuple):

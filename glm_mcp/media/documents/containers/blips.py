@@ -62,7 +62,7 @@ def stored(data: bytes, start: int, end: int, delayed: bytes) -> Iterator[Blip |
 
 
 class Blips:
-    """Pictures of one file by names, as `Parts` are."""
+    """Pictures of one file by names, which are `Parts`."""
 
     def __init__(self, name: str, left_out: LeftOut, pictures: Mapping[str, bytes]) -> None:
         self.name = name
@@ -73,5 +73,8 @@ class Blips:
         data = self._pictures.get(path, b"")
         return zlib.crc32(data), len(data)
 
-    def read(self, path: str) -> bytes:
-        return self._pictures.get(path, b"")
+    def has(self, path: str) -> bool:
+        return path in self._pictures
+
+    def read(self, path: str, most: int | None = None) -> bytes:
+        return self._pictures.get(path, b"")[:most]

@@ -7,12 +7,11 @@ import itertools
 import posixpath
 import re
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 from glm_mcp.media.documents.common.picture_size import Sides, pixels
-from glm_mcp.media.documents.common.shown import Shown
-from glm_mcp.media.documents.ooxml.package import Package
+from glm_mcp.media.documents.common.shown import Parts, Shown
 
 _PAGE = 600.0, 800.0  # of a reader's screen, in the dots that pages count in
 _HEAD = 1 << 16  # bytes of a picture that say how large it is, of most
@@ -32,6 +31,8 @@ _CHOSEN = re.compile(r"[#.]([\w-]{1,200})")
 _ALIKE = 0.05  # of a side
 _WITHIN = 3  # drawings within drawings
 
+Row = tuple[int, str, str, str]  # of a chapter: its number, its label, its text, why it is to be seen
+
 
 class _Place(NamedTuple):
     """Of a picture in a page: its part, and its sides as far as the page says them."""
@@ -45,7 +46,7 @@ class _Place(NamedTuple):
 class BookPictures:
     """Those of one book. `fixed`: the sides of its pages, where they are no text that flows."""
 
-    def __init__(self, package: Package, fixed: Sides | None = None) -> None:
+    def __init__(self, package: Parts, fixed: Sides | None = None) -> None:
         self._package = package
         self._fixed = fixed
         self._sides: dict[str, Sides | None] = {}
@@ -150,6 +151,18 @@ class BookPictures:
                     self._package.read(part)
                 )
         return self._sides[part]
+
+
+def without_covers(rows: Sequence[Row], covers: Collection[int]) -> tuple[list[Row], list[str]]:
+    """The rows of chapters, and notes. `covers`: numbers of those that are a cover. What a cover says is a reason to look at
+    it only where one looks at other pictures too, or at nothing else.
+    """
+    unseen = [str(number) for number, *_, why in rows if number in covers and why == "pictures"]
+    if len(unseen) < sum(why == "pictures" for *_, why in rows) or len(unseen) == len(rows):
+        return list(rows), []
+    kept = [(n, label, text, "" if str(n) in unseen else why) for n, label, text, why in rows]
+    said = f"the cover is a picture and was not read: pages={','.join(unseen)} has it read"
+    return kept, [said] * bool(unseen)
 
 
 def _tags(page: str) -> Iterator[tuple[str, dict[str, str]]]:
