@@ -185,6 +185,7 @@ _DOCUMENT_KINDS = (
     Kind("caj", "document", "application/caj", "a CNKI document", (".caj", ".kdh", ".nh"), ((0, b"CAJ\0"), (0, b"KDH "), (0, b"HN\0\0\x90\1\0\0"), (0, b"HN\0\0\xc8\0\0\0"), (0, b"\xc8\0\0\0\0\0\0\0")), _DOCUMENTS + "fixed.caj:caj_job", limit_mb=100, child=True),
     Kind("xps", "document", "application/vnd.ms-xpsdocument", "an XPS document", (".xps", ".oxps"), reader=_DOCUMENTS + "fixed.xps:xps_job", limit_mb=100, child=True),
     Kind("mobi", "document", "application/x-mobipocket-ebook", "a Kindle book", (".mobi", ".azw", ".azw3", ".prc"), ((60, b"BOOKMOBI"), (60, b"TEXtREAd")), _DOCUMENTS + "web.mobi:mobi_job", "office", 100, child=True),
+    Kind("cbz", "document", "application/vnd.comicbook+zip", "a comic book", (".cbz",), reader=_DOCUMENTS + "web.comic:comic_job", limit_mb=100, child=True),
     Kind("djvu", "document", "image/vnd.djvu", "a DjVu document", (".djvu", ".djv"), ((0, b"AT&TFORM"),), fix="Convert it to PDF (for instance with ddjvu)."),
     Kind("chm", "document", "application/vnd.ms-htmlhelp", "a Windows help file", (".chm",), ((0, b"ITSF\3"),), fix="Unpack its HTML pages (7-Zip does) and pass those."),
     Kind("onenote", "document", "application/onenote", "a OneNote notebook", (".one",), ((0, b"\xe4\x52\x5c\x7b\x8c\xd8\xa7\x4d"),), fix="Export it as PDF or DOCX."),

@@ -105,6 +105,7 @@ READ: dict[str, tuple[str, Callable[[], bytes]]] = {
     "drawio": ("a.drawio", lambda: b'<mxfile><diagram><mxGraphModel><root><mxCell id="2" value="Words" parent="1"/></root></mxGraphModel></diagram></mxfile>'),
     "visio": ("a.vsdx", _visio),
     "mobi": ("a.mobi", lambda: mobi(b"<p>Words</p>")),
+    "cbz": ("a.cbz", lambda: zipped({"1.png": save(Image.new("RGB", (8, 8)), "PNG"), "ComicInfo.xml": "<ComicInfo/>"})),
     "caj": ("a.caj", lambda: b"CAJ\0" + bytes(60) + _specimen("document-report.pdf")()),
     "hwp": ("a.hwp", lambda: hwp(paragraph(0, "Words"))),
     "hwpx": ("a.hwpx", lambda: hwpx(run(t("Words")))),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from support.connect import Connect
 from support.made_books import Held, book, drawing
+from support.made_documents import zipped
 from support.made_mobi import mobi
 from support.toolkit import call, chats, fail, glm, kinds, last, png, say
 
@@ -198,6 +199,26 @@ async def test_comics_of_kindle_in_both_forms_are_transcribed_page_by_page(
             said = await say(client, "read_document", documents=name)
         assert "[chapter 1]\nWords\n\n[chapter 2]\nFirst words.\n\n[chapter 3]\nSecond words." in said
         assert [kinds(r) for r in chats(sim)] == [["image_url", "text"]] * 2
+
+
+async def test_the_pages_of_a_comic_book_are_its_pictures_in_the_order_of_their_numbers(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    about = "<ComicInfo><Title>The Lake</Title><Writer>Kim</Writer></ComicInfo>"
+    pages = {f"v1/p{n}.png": png((600, 840 + n)) for n in (10, 9, 2)}
+    noise: Held = {"__MACOSX/v1/._p2.png": b"", "v1/.hidden.png": b"", "ComicInfo.xml": about}
+    keep(folders, zipped({**pages, **noise}), "lake.cbz")
+    keep(folders, zipped({"a.txt": "no page"}), "none.cbz")
+    sim.queue(*(Reply(f"Page {n}.", times=1) for n in (1, 2, 3)))
+    async with connect(GLM_MAX_CONCURRENCY="1") as client:
+        text = await say(client, "read_document", documents="lake.cbz")
+        assert "none.cbz holds no pictures" in await fail(client, "read_document", documents="none.cbz")
+        sim.clear()
+        asked = await say(client, "read_document", documents="lake.cbz", pages="2", prompt="Who is seen?")
+    assert "[title: The Lake]\n[author: Kim]\n\nPage 1.\n\n[page 2]\nPage 2.\n\n[page 3]\nPage 3." in text
+    assert "2.png" not in text
+    assert kinds(last(sim)).count("image_url") == 1
+    assert "1 of 3 pages of lake.cbz" in asked
 
 
 async def test_hostile_pages_cost_themselves_alone(

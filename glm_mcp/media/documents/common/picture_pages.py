@@ -24,6 +24,7 @@ from glm_mcp.media.documents.sheets.ods import pictures_of_ods
 from glm_mcp.media.documents.sheets.xlsb import pictures_of_xlsb
 from glm_mcp.media.documents.sheets.xlsx import pictures_of_xlsx
 from glm_mcp.media.documents.slides.ppt import pictures_of_ppt
+from glm_mcp.media.documents.web.comic import pictures_of_comic
 from glm_mcp.media.documents.web.mobi import pictures_of_mobi
 from glm_mcp.media.documents.zip_xml import open_zip
 
@@ -102,6 +103,7 @@ _READERS: dict[str, Callable[[BinaryIO, dict[str, Any], LeftOut], PagesShown]] =
     "ppt": lambda file, params, _: pictures_of_ppt(file, params),
     **dict.fromkeys(("hwp", "hwpx"), _hangul),
     "mobi": pictures_of_mobi,
+    "cbz": pictures_of_comic,
     "epub": pictures_of_book,
     **dict.fromkeys(("odt", "odp", "odg"), _open_document),
 }

@@ -161,8 +161,8 @@ def without_covers(rows: Sequence[Row], covers: Collection[int]) -> tuple[list[R
     if len(unseen) < sum(why == "pictures" for *_, why in rows) or len(unseen) == len(rows):
         return list(rows), []
     kept = [(n, label, text, "" if str(n) in unseen else why) for n, label, text, why in rows]
-    said = f"the cover is a picture and was not read: pages={','.join(unseen)} has it read"
-    return kept, [said] * bool(unseen)
+    notes = [f"the cover is a picture and was not read: pages={','.join(unseen)} has it read"]
+    return kept, notes * bool(unseen)
 
 
 def _tags(page: str) -> Iterator[tuple[str, dict[str, str]]]:
