@@ -39,12 +39,13 @@ _HEADS = ("header", "header", "footer", "footer", "header", "footer")  # of each
 
 def doc_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
     """Raises MissingExtra, UnsupportedMedia, InvalidRequest (encrypted, pages)."""
-    package, said = word_package(file, params["name"])
+    package, said = word_package(file, params["name"], pictures=False)
     return with_about(read_word(package, "doc", params), said), []
 
 
-def word_package(file: BinaryIO, name: str) -> tuple[zipfile.ZipFile, Said]:
-    """What the document would be as DOCX, and what it says of itself. Raises MissingExtra, UnsupportedMedia, InvalidRequest
+def word_package(file: BinaryIO, name: str, *, pictures: bool) -> tuple[zipfile.ZipFile, Said]:
+    """What the document would be as DOCX, with the bytes of its pictures or with their names alone, and what it says of
+    itself. Raises MissingExtra, UnsupportedMedia, InvalidRequest
     (encrypted).
     """
     try:
@@ -59,7 +60,7 @@ def word_package(file: BinaryIO, name: str) -> tuple[zipfile.ZipFile, Said]:
             data = bytes(container.openstream("Data").read()) if container.exists("Data") else b""
             said = of_compound_file(container)
             objects = dict(_objects(container))
-        return _Parts(Binary(stream, table, data), objects).package(), said
+        return _Parts(Binary(stream, table, data), objects, pictures=pictures).package(), said
     except _DAMAGED:
         raise UnsupportedMedia(f"{name} is damaged: its text cannot be read", _SAVE) from None
 
@@ -75,7 +76,7 @@ def _objects(container: Any) -> Iterator[tuple[int, str | bytes]]:
 
 
 class _Parts:
-    def __init__(self, binary: Binary, objects: dict[int, str | bytes]) -> None:
+    def __init__(self, binary: Binary, objects: dict[int, str | bytes], *, pictures: bool) -> None:
         self._binary = binary
         self._lists = binary.lists()
         self._fonts = [_plain(name) for name in binary.fonts()]
@@ -86,7 +87,7 @@ class _Parts:
         self._refers: dict[int, ET.Element] = {}
         self._box = ""  # of a form, in the field that is open
         self._objects = objects
-        self._pictures = Pictures(binary)
+        self._pictures = Pictures(binary, named=not pictures)
         self._object = 0  # whose picture follows
         self._instruction = ""  # of the field that was opened last
 

@@ -43,7 +43,9 @@ def pages_shown(file: BinaryIO, params: dict[str, Any], left_out: LeftOut) -> Pa
 
 def _word(file: BinaryIO, params: dict[str, Any], left_out: LeftOut) -> PagesShown:
     is_old = params["kind"] == "doc"
-    archive = word_package(file, params["name"])[0] if is_old else word_archive(file, params)[0]
+    archive = (
+        word_package(file, params["name"], pictures=True)[0] if is_old else word_archive(file, params)[0]
+    )
     package = Package(archive, params["name"], left_out)
     main, bodies = main_text(package)
     shown = [picture for body in bodies for picture in in_text(package, main, body)]

@@ -27,8 +27,10 @@ class Blip(NamedTuple):
     data: bytes
 
 
-def blip(data: bytes, at: int) -> Blip | None:
-    """The picture of the record there, which an entry of a store may hold; None where there is none."""
+def blip(data: bytes, at: int, most: int) -> Blip | None:
+    """The picture of the record there, which an entry of a store may hold; None where there is none of at most so many
+    bytes.
+    """
     for _ in range(2):
         if at < 0 or at + 8 > len(data):
             return None
@@ -41,22 +43,23 @@ def blip(data: bytes, at: int) -> Blip | None:
     if kind in _DRAWN:
         return Blip(_SUFFIXES[kind], b"")
     start = at + 8 + 17 + 16 * ((head >> 4) not in _ONE_SUM)
-    return Blip(_SUFFIXES[kind], data[start : at + 8 + size])
+    return Blip(_SUFFIXES[kind], data[start : at + 8 + size]) if size <= most else None
 
 
 def stored(data: bytes, start: int, end: int, delayed: bytes) -> Iterator[Blip | None]:
     """Those of a store that lies there, in the order of their numbers from 1. `delayed`: what holds pictures that the store
     only points to.
     """
-    at = start
+    at, room = start, len(data) + len(delayed)  # entries that share their bytes would make more of it
     for _ in range(_PICTURES):
         if at + 8 > end:
             return
         kind, size = struct.unpack_from("<2xHI", data, at)
-        found = blip(data, at) if kind != _ENTRY or size > 36 + 8 else None
+        found = blip(data, at, room) if kind != _ENTRY or size > 36 + 8 else None
         if found is None and kind == _ENTRY and at + 44 <= len(data):
             (place,) = struct.unpack_from("<I", data, at + 8 + 28)
-            found = blip(delayed, place)
+            found = blip(delayed, place, room)
+        room -= len(found.data) if found else 0
         yield found
         at += 8 + size
 

@@ -21,10 +21,11 @@ _MOST, _ALL = 2_000, 200 * 1024 * 1024  # pictures of a text, and bytes of all
 
 
 class Pictures:
-    """`held`: those that elements were made of, by the names of their parts."""
+    """`held`: those that elements were made of, by the names of their parts; `named`: without their bytes."""
 
-    def __init__(self, binary: Binary) -> None:
+    def __init__(self, binary: Binary, *, named: bool) -> None:
         self._binary = binary
+        self._named = named
         self.held: dict[str, bytes] = {}
         self._room = _ALL
         data = binary.part(DRAWINGS)
@@ -58,7 +59,7 @@ class Pictures:
         except (struct.error, IndexError):
             return self._element(None, 0, 0)
         inner = place + 8 + shape
-        found = blip(data, inner) if kind == _SHAPE and inner < at + size else None
+        found = blip(data, inner, self._room) if kind == _SHAPE and inner < at + size else None
         across, down = (
             side * scale / 1000 / _TWENTIETHS for side, scale in zip(sides[:2], sides[2:], strict=True)
         )
@@ -70,7 +71,7 @@ class Pictures:
             return image
         self._room -= len(found.data)
         name = f"media/picture{len(self.held) + 1}{found.suffix}"
-        self.held[name] = found.data
+        self.held[name] = b"" if self._named else found.data
         image.set(f"{{{_R}}}id", name)
         shape = ET.Element(f"{{{_V}}}shape", style=f"width:{across:.1f}pt;height:{down:.1f}pt")
         shape.append(image)
