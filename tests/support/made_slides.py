@@ -120,11 +120,12 @@ def show(
     fonts: Sequence[str] = (),
     numbers: Sequence[tuple[int, int, bytes]] = (),
     pictures: Sequence[bytes] = (),
+    shared: int = 1,
     locked: bool = False,
 ) -> bytes:
     """Slides with the texts of their placeholders, pages of notes whose numbers count from 500, and objects of other
     programs with their files, every second one packed. `numbers`: of a slide (its number counts from 256) and a kind of
-    text in the list of slides, what `numbered` makes.
+    text in the list of slides, what `numbered` makes. `shared`: entries of the store for each of `pictures`.
     """
 
     def listed(first: int, number: int, texts: Sequence[bytes]) -> list[bytes]:
@@ -167,7 +168,7 @@ def show(
         record(0x0409, *embedded),
     )
     if pictures:
-        document = document[:8] + record(0x040B, record(0xF000, stored(pictures))) + document[8:]
+        document = document[:8] + record(0x040B, record(0xF000, stored(pictures, shared))) + document[8:]
         document = document[:4] + struct.pack("<I", len(document) - 8) + document[8:]
     parts, data, places = [document, *(part for part, _ in slides), *notes, *files], b"", []
     for part in parts:
@@ -190,12 +191,13 @@ def blip(picture: bytes) -> bytes:
     return record(0xF01E, bytes(17) + picture, instance=0x6E0, plain=True)
 
 
-def stored(pictures: Sequence[bytes]) -> bytes:
-    """The store of these pictures, which lie elsewhere one behind the other."""
+def stored(pictures: Sequence[bytes], shared: int = 1) -> bytes:
+    """The store of these pictures, which lie elsewhere one behind the other; so many entries for each."""
     entries, at = b"", 0
     for picture in pictures:
         size = len(blip(picture))
-        entries += record(0xF007, struct.pack("<2x16x2xIIII", size, 1, at, 0), instance=6, plain=True)
+        entry = record(0xF007, struct.pack("<2x16x2xIIII", size, 1, at, 0), instance=6, plain=True)
+        entries += entry * shared
         at += size
     return record(0xF001, entries, instance=len(pictures))
 

@@ -2,7 +2,7 @@
 
 read      Source → Document    by the reader of its kind: in the worker, light text in a thread
 render    Source → [Picture]   pages of a PDF as pictures
-embedded  Source → [Embedded]  the pictures that pages of an office file show
+embedded  Source → [Embedded]  the pictures that pages of other documents show
 pieces, to_markdown            what is done with a Document afterwards
 """
 

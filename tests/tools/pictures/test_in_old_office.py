@@ -102,3 +102,15 @@ async def test_damaged_pictures_of_an_old_word_file_cost_no_words(
             keep(folders, "a.doc", word(text, data=picture[:size]))
             assert "Words." in await say(client, "read_document", documents="a.doc")
     assert not sim.received
+
+
+async def test_a_store_whose_entries_share_their_bytes_takes_no_more_than_the_file_has(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    heavy = PAGE["one.png"] + bytes(3_000_000)
+    slides = [(slide(shape(said_by("Words.", 1)), pictured(n, (0, 0, 5760, 4320))), b"") for n in (1, 4_000)]
+    keep(folders, "old.ppt", show(slides, pictures=[heavy], shared=4_000))
+    async with connect() as client:
+        text = await say(client, "read_document", documents="old.ppt")
+    assert "[slide 2]\nWords." in text
+    assert len(sim.received) == 1

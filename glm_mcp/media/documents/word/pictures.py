@@ -17,7 +17,7 @@ _DRAWINGS, _SHAPE = 0xF000, 0xF004  # records
 _NAMED = 0x66  # of a picture that a name comes before
 _SIZE = 28  # where it stands in what comes before a picture
 _TWENTIETHS = 20.0  # of a point
-_MOST, _ALL = 2_000, 200 * 1024 * 1024  # pictures of a text, and bytes of all
+_MOST, _ALL = 2_000, 100 * 1024 * 1024  # pictures of a text, and bytes of all
 
 
 class Pictures:
