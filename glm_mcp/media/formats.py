@@ -98,7 +98,7 @@ _IMAGE_KINDS = (
     Kind("xcf", "image", "image/x-xcf", "a GIMP picture", (".xcf",), ((0, b"gimp xcf "),), fix=_AS_PICTURE),
     Kind("jxr", "image", "image/jxr", "a JPEG XR picture", (".jxr", ".wdp", ".hdp"), ((0, b"II\xbc\1"),), fix=_AS_PICTURE),
     Kind("dicom", "image", "application/dicom", "a DICOM picture", (".dcm",), ((128, b"DICM"),), fix="Export it as PNG from a DICOM viewer."),
-    Kind("emf", "image", "image/emf", "a Windows metafile", (".emf", ".wmf"), ((40, b" EMF\0\0\1\0"), (0, b"\xd7\xcd\xc6\x9a\0\0")), fix=_AS_PICTURE),
+    Kind("emf", "image", "image/emf", "a Windows metafile", (".emf", ".wmf"), ((40, b" EMF\0\0\1\0"), (0, b"\xd7\xcd\xc6\x9a\0\0"), (0, b"\1\0\x09\0\0\3")), _IMAGES + "rare.metafile:metafile_job", "emf", child=True),
     Kind("postscript", "image", "application/postscript", "a PostScript drawing", (".eps", ".ps"), ((0, b"%!PS"), (0, b"\xc5\xd0\xd3\xc6")), fix="Convert it to PDF (ps2pdf) or PNG."),
 )
 
@@ -270,6 +270,7 @@ EXTRAS = {
     "heic": ("pillow_heif",),
     "jxl": ("pillow_jxl",),
     "svg": ("resvg_py", "tinycss2"),
+    "emf": ("metafile_render",),
 }
 _BY_SUFFIX = {suffix: kind for kind in KINDS.values() for suffix in kind.suffixes}
 

@@ -185,9 +185,9 @@ def show(
 
 
 def blip(picture: bytes) -> bytes:
-    """The record of a PNG; of what is none, that of a drawing of Windows."""
+    """The record of a PNG; of what is none, that of a drawing of Windows, which is not packed."""
     if not picture.startswith(b"\x89PNG"):
-        return record(0xF01A, bytes(50) + picture, instance=0x3D4, plain=True)
+        return record(0xF01A, bytes(48) + b"\xfe\xfe" + picture, instance=0x3D4, plain=True)
     return record(0xF01E, bytes(17) + picture, instance=0x6E0, plain=True)
 
 

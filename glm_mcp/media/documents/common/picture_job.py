@@ -49,6 +49,8 @@ def pictures_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any]
                 room -= len(data)
                 rows.append([number, questions.next(picture.share), path, picture.crop, picture.place])
                 blobs.append(data)
+            elif not size:
+                left_out.add("pictures whose records are damaged", place)
     return {"rows": rows, "again": sorted(set(again)), "notes": left_out.notes()}, blobs
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from glm_mcp.media.documents.page.text_layer import letters_in
@@ -14,7 +15,8 @@ _SMALL = 0.02  # of a page: an icon, a bullet, a logo
 _COVERED = 0.15  # of a page, from which on pictures are what it says, unless more is to be read there
 _LETTERS = 250  # beside pictures that cover a whole page
 _AGAIN, _SHARE = 4, 0.25  # a picture on so many pages, and on this share of all, belongs to their design
-_METAFILES = (".emf", ".wmf", ".emz", ".wmz", ".svm")  # which nothing here draws
+_METAFILES = (".emz", ".wmz", ".svm", ".pict")  # which nothing here draws
+_DRAWN = (".emf", ".wmf")  # which an optional part draws
 _MARK = re.compile(r"\[picture(?: at [A-Z]{1,3}\d{1,7})?(?:: [^\]]{0,1000})?\]")
 # Of one without a description.
 BARE_MARK = re.compile(r"\[picture(?: at [A-Z]{1,3}\d{1,7})?\]")
@@ -92,14 +94,15 @@ def kept(left_out: LeftOut, pictures: Sequence[Shown], place: str) -> list[Shown
     """Each once, without small ones and those that cannot be shown to a model, which is noted under `place` where they are
     large.
     """
+    undrawn = _METAFILES if find_spec("metafile_render") else _METAFILES + _DRAWN
     found, lost = dict[tuple[str, Box | None], Shown](), 0.0
     for picture in pictures:
-        if picture.part.lower().endswith(_METAFILES):
+        if picture.part.lower().endswith(undrawn):
             lost += picture.share
         elif picture.share >= _SMALL:
             found.setdefault((picture.part, picture.crop), picture)
     if place and lost >= _COVERED:
         left_out.add(
-            "pictures in formats of Windows (EMF, WMF), which the file saved as PDF would show", place
+            "drawings of Windows that are not drawn here, which the file saved as PDF would show", place
         )
     return list(found.values())

@@ -16,15 +16,22 @@ _SUFFIXES = {
 }  # fmt: skip
 # Of records whose data one checksum precedes; where two do, the number is one higher.
 _ONE_SUM = (0x3D4, 0x216, 0x542, 0x46A, 0x6E2, 0x6E0, 0x7A8, 0x6E4)
-_DRAWN = (0xF01A, 0xF01B, 0xF01C)  # which nothing here draws
+_DRAWN = (0xF01A, 0xF01B, 0xF01C)
+_HEAD, _PACKED, _AS_IT_IS = 34, 32, 0xFE  # bytes before a drawing, and the one that says whether it is packed
+_UNPACKED, _ALL = 20_000_000, 500_000_000  # bytes of a drawing, and of all that are unpacked
 _PICTURES = 5_000  # of one store
 
 
 class Blip(NamedTuple):
-    """`suffix`: of a file of that kind. Of a drawing, which nothing here draws, no data."""
+    """`suffix`: of a file of that kind. `held`: its bytes, as they lie there."""
 
     suffix: str
-    data: bytes
+    held: bytes
+    is_drawing: bool = False
+
+    def data(self) -> bytes:
+        """The bytes of that file; of a drawing, which is mostly packed, b"" where they are damaged, or too many."""
+        return _drawing(self.held) if self.is_drawing else self.held
 
 
 def blip(data: bytes, at: int, most: int) -> Blip | None:
@@ -40,17 +47,33 @@ def blip(data: bytes, at: int, most: int) -> Blip | None:
         at += 8 + 36 + (data[at + 8 + 33] if at + 42 <= len(data) else 0)
     if kind not in _SUFFIXES:
         return None
+    sums = 16 + 16 * ((head >> 4) not in _ONE_SUM)
     if kind in _DRAWN:
-        return Blip(_SUFFIXES[kind], b"")
-    start = at + 8 + 17 + 16 * ((head >> 4) not in _ONE_SUM)
+        end = at + 8 + size
+        return Blip(_SUFFIXES[kind], data[at + 8 + sums : end], is_drawing=True) if size <= most else None
+    start = at + 8 + sums + 1
     return Blip(_SUFFIXES[kind], data[start : at + 8 + size]) if size <= most else None
+
+
+def _drawing(held: bytes) -> bytes:
+    try:
+        if held[_PACKED] == _AS_IT_IS:
+            return held[_HEAD:]
+        unpacker = zlib.decompressobj()
+        made = unpacker.decompress(held[_HEAD:], _UNPACKED)
+    except (zlib.error, IndexError):
+        return b""
+    return b"" if unpacker.unconsumed_tail else made
 
 
 def stored(data: bytes, start: int, end: int, delayed: bytes) -> Iterator[Blip | None]:
     """Those of a store that lies there, in the order of their numbers from 1. `delayed`: what holds pictures that the store
     only points to.
     """
-    at, room = start, len(data) + len(delayed)  # entries that share their bytes would make more of it
+    at, room = (
+        start,
+        len(data) + len(delayed),
+    )  # entries that share their bytes would make more of it
     for _ in range(_PICTURES):
         if at + 8 > end:
             return
@@ -59,7 +82,7 @@ def stored(data: bytes, start: int, end: int, delayed: bytes) -> Iterator[Blip |
         if found is None and kind == _ENTRY and at + 44 <= len(data):
             (place,) = struct.unpack_from("<I", data, at + 8 + 28)
             found = blip(delayed, place, room)
-        room -= len(found.data) if found else 0
+        room -= len(found.held) if found else 0
         yield found
         at += 8 + size
 
@@ -67,17 +90,26 @@ def stored(data: bytes, start: int, end: int, delayed: bytes) -> Iterator[Blip |
 class Blips:
     """Pictures of one file by names, which are `Parts`."""
 
-    def __init__(self, name: str, left_out: LeftOut, pictures: Mapping[str, bytes]) -> None:
+    def __init__(self, name: str, left_out: LeftOut, pictures: Mapping[str, Blip]) -> None:
         self.name = name
         self.left_out = left_out
         self._pictures = pictures
+        self._room = _ALL
+        self._known: dict[str, tuple[int, int]] = {}
 
     def identity(self, path: str) -> tuple[int, int]:
-        data = self._pictures.get(path, b"")
-        return zlib.crc32(data), len(data)
+        if path not in self._known:
+            data = self.read(path)
+            self._known[path] = zlib.crc32(data), len(data)
+        return self._known[path]
 
     def has(self, path: str) -> bool:
         return path in self._pictures
 
     def read(self, path: str, most: int | None = None) -> bytes:
-        return self._pictures.get(path, b"")[:most]
+        if path not in self._pictures or self._room <= 0:
+            return b""
+        picture = self._pictures[path]
+        data = picture.data()
+        self._room -= len(data) * picture.is_drawing
+        return data[:most]

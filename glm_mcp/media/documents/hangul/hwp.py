@@ -13,7 +13,7 @@ from xml.etree import ElementTree as ET
 from glm_mcp.errors import MediaTooLarge, UnsupportedMedia
 from glm_mcp.media.documents.about import of_compound_file, with_about
 from glm_mcp.media.documents.common.shown import Shown, kept, marked, why_shown
-from glm_mcp.media.documents.containers.blips import Blips
+from glm_mcp.media.documents.containers.blips import Blip, Blips
 from glm_mcp.media.documents.containers.compound import compound_file
 from glm_mcp.media.documents.hangul.shown import shown_in
 from glm_mcp.media.documents.hangul.writer import Levels, Shapes, Writer
@@ -83,7 +83,7 @@ def pictures_of_hwp(file: BinaryIO, params: dict[str, Any], left_out: LeftOut) -
                 room -= len(held[path])
     except _DAMAGED:
         raise UnsupportedMedia(f"{name} is damaged: its text cannot be read", _SAVE) from None
-    return Blips(name, left_out, held), shown
+    return Blips(name, left_out, {path: Blip("", data) for path, data in held.items()}), shown
 
 
 class _Document:

@@ -42,7 +42,7 @@ class OldSlidePictures(Records):
             self._read_about(document, delayed)
         except struct.error:
             left_out.add(_DAMAGED, "all slides")
-        named = {_name(n, b): b.data for n, b in enumerate(self._blips, 1) if b}
+        named = {_name(n, b): b for n, b in enumerate(self._blips, 1) if b}
         self.parts = Blips(name, left_out, named)
         self._shown = [self._of_slide(place, f"slide {n}") for n, place in enumerate(slides, 1)]
         seen = Counter(part for shown in self._shown for part in {one.part for one in shown})

@@ -13,7 +13,7 @@ from glm_mcp.errors import InvalidRequest, UnsupportedMedia
 from glm_mcp.media.charset import decode
 from glm_mcp.media.documents.about import Said, with_about
 from glm_mcp.media.documents.common.shown import PagesShown, Shown, belong_to_design, kept, why_shown, within
-from glm_mcp.media.documents.containers.blips import Blips
+from glm_mcp.media.documents.containers.blips import Blip, Blips
 from glm_mcp.media.documents.html import html_markdown
 from glm_mcp.media.documents.pages import LeftOut, choose, result
 from glm_mcp.media.documents.web.shown import BookPictures, Row, without_covers
@@ -82,7 +82,7 @@ class _Pictures:
     """Those of the chapters, without those that many chapters show."""
 
     def __init__(self, book: _Book, name: str, left_out: LeftOut) -> None:
-        self.parts = Blips(name, left_out, book.pictures)
+        self.parts = Blips(name, left_out, {path: Blip("", data) for path, data in book.pictures.items()})
         self._shown = BookPictures(self.parts)
         self._pages = [_with_addresses(chapter) for chapter in book.chapters]
         seen = Counter(part for page in self._pages for part in self._shown.parts("", page))

@@ -67,11 +67,12 @@ class Pictures:
 
     def _element(self, found: Blip | None, across: float, down: float) -> ET.Element:
         image = ET.Element(f"{{{_V}}}imagedata")
-        if found is None or len(self.held) == _MOST or len(found.data) > self._room:
+        if found is None or len(self.held) == _MOST or self._room <= 0:
             return image
-        self._room -= len(found.data)
+        data = b"" if self._named else found.data()
+        self._room -= len(data)
         name = f"media/picture{len(self.held) + 1}{found.suffix}"
-        self.held[name] = b"" if self._named else found.data
+        self.held[name] = data
         image.set(f"{{{_R}}}id", name)
         shape = ET.Element(f"{{{_V}}}shape", style=f"width:{across:.1f}pt;height:{down:.1f}pt")
         shape.append(image)
