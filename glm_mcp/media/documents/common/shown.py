@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -94,7 +95,7 @@ def kept(left_out: LeftOut, pictures: Sequence[Shown], place: str) -> list[Shown
     """Each once, without small ones and those that cannot be shown to a model, which is noted under `place` where they are
     large.
     """
-    undrawn = _METAFILES if find_spec("metafile_render") else _METAFILES + _DRAWN
+    undrawn = _undrawn()
     found, lost = dict[tuple[str, Box | None], Shown](), 0.0
     for picture in pictures:
         if picture.part.lower().endswith(undrawn):
@@ -106,3 +107,8 @@ def kept(left_out: LeftOut, pictures: Sequence[Shown], place: str) -> list[Shown
             "drawings of Windows that are not drawn here, which the file saved as PDF would show", place
         )
     return list(found.values())
+
+
+@functools.cache
+def _undrawn() -> tuple[str, ...]:
+    return _METAFILES if find_spec("metafile_render") else _METAFILES + _DRAWN
