@@ -258,19 +258,15 @@ _OTHER_KINDS = (
     UNKNOWN,
 )
 FAMILIES: dict[Want, tuple[Family, ...]] = {"image": ("image",), "video": ("video",), "document": ("document", "text"), "any": ("image", "video", "document", "text")}
+# The optional parts that readers need, and the modules that each brings.
+EXTRAS = {
+    "office": ("olefile", "markdownify", "lxml"), "video": ("av",), "heic": ("pillow_heif",), "jxl": ("pillow_jxl",),
+    "svg": ("resvg_py", "tinycss2"), "emf": ("metafile_render",),
+}
 # fmt: on
 
 KINDS: dict[str, Kind] = {
     kind.name: kind for kind in (*_IMAGE_KINDS, *_VIDEO_KINDS, *_DOCUMENT_KINDS, *_TEXT_KINDS, *_OTHER_KINDS)
-}
-# The optional parts that readers need, and the modules that each brings.
-EXTRAS = {
-    "office": ("olefile", "markdownify", "lxml"),
-    "video": ("av",),
-    "heic": ("pillow_heif",),
-    "jxl": ("pillow_jxl",),
-    "svg": ("resvg_py", "tinycss2"),
-    "emf": ("metafile_render",),
 }
 _BY_SUFFIX = {suffix: kind for kind in KINDS.values() for suffix in kind.suffixes}
 
