@@ -104,6 +104,8 @@ def _other_zip(archive: Zip, names: list[str], name: str) -> str:
     if "contents/section0.xml" in names:
         return "hwpx"
     claimed = named(name).name
+    if claimed == "cbz" or "comicinfo.xml" in names:
+        return "cbz"
     parts = ("index/document.iwa", "index.zip", "index.apxl", *(["index.xml"] if claimed in _IWORK else []))
     if any(n in parts for n in names):
         slides = any(n.startswith("index/slide") or n == "index.apxl" for n in names)

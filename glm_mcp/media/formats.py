@@ -98,7 +98,7 @@ _IMAGE_KINDS = (
     Kind("xcf", "image", "image/x-xcf", "a GIMP picture", (".xcf",), ((0, b"gimp xcf "),), fix=_AS_PICTURE),
     Kind("jxr", "image", "image/jxr", "a JPEG XR picture", (".jxr", ".wdp", ".hdp"), ((0, b"II\xbc\1"),), fix=_AS_PICTURE),
     Kind("dicom", "image", "application/dicom", "a DICOM picture", (".dcm",), ((128, b"DICM"),), fix="Export it as PNG from a DICOM viewer."),
-    Kind("emf", "image", "image/emf", "a Windows metafile", (".emf", ".wmf"), ((40, b" EMF\0\0\1\0"), (0, b"\xd7\xcd\xc6\x9a\0\0")), fix=_AS_PICTURE),
+    Kind("emf", "image", "image/emf", "a Windows metafile", (".emf", ".wmf"), ((40, b" EMF\0\0\1\0"), (0, b"\xd7\xcd\xc6\x9a\0\0"), (0, b"\1\0\x09\0\0\3")), _IMAGES + "rare.metafile:metafile_job", "emf", child=True),
     Kind("postscript", "image", "application/postscript", "a PostScript drawing", (".eps", ".ps"), ((0, b"%!PS"), (0, b"\xc5\xd0\xd3\xc6")), fix="Convert it to PDF (ps2pdf) or PNG."),
 )
 
@@ -185,6 +185,7 @@ _DOCUMENT_KINDS = (
     Kind("caj", "document", "application/caj", "a CNKI document", (".caj", ".kdh", ".nh"), ((0, b"CAJ\0"), (0, b"KDH "), (0, b"HN\0\0\x90\1\0\0"), (0, b"HN\0\0\xc8\0\0\0"), (0, b"\xc8\0\0\0\0\0\0\0")), _DOCUMENTS + "fixed.caj:caj_job", limit_mb=100, child=True),
     Kind("xps", "document", "application/vnd.ms-xpsdocument", "an XPS document", (".xps", ".oxps"), reader=_DOCUMENTS + "fixed.xps:xps_job", limit_mb=100, child=True),
     Kind("mobi", "document", "application/x-mobipocket-ebook", "a Kindle book", (".mobi", ".azw", ".azw3", ".prc"), ((60, b"BOOKMOBI"), (60, b"TEXtREAd")), _DOCUMENTS + "web.mobi:mobi_job", "office", 100, child=True),
+    Kind("cbz", "document", "application/vnd.comicbook+zip", "a comic book", (".cbz",), reader=_DOCUMENTS + "web.comic:comic_job", limit_mb=100, child=True),
     Kind("djvu", "document", "image/vnd.djvu", "a DjVu document", (".djvu", ".djv"), ((0, b"AT&TFORM"),), fix="Convert it to PDF (for instance with ddjvu)."),
     Kind("chm", "document", "application/vnd.ms-htmlhelp", "a Windows help file", (".chm",), ((0, b"ITSF\3"),), fix="Unpack its HTML pages (7-Zip does) and pass those."),
     Kind("onenote", "document", "application/onenote", "a OneNote notebook", (".one",), ((0, b"\xe4\x52\x5c\x7b\x8c\xd8\xa7\x4d"),), fix="Export it as PDF or DOCX."),
@@ -257,18 +258,15 @@ _OTHER_KINDS = (
     UNKNOWN,
 )
 FAMILIES: dict[Want, tuple[Family, ...]] = {"image": ("image",), "video": ("video",), "document": ("document", "text"), "any": ("image", "video", "document", "text")}
+# The optional parts that readers need, and the modules that each brings.
+EXTRAS = {
+    "office": ("olefile", "markdownify", "lxml"), "video": ("av",), "heic": ("pillow_heif",), "jxl": ("pillow_jxl",),
+    "svg": ("resvg_py", "tinycss2"), "emf": ("metafile_render",),
+}
 # fmt: on
 
 KINDS: dict[str, Kind] = {
     kind.name: kind for kind in (*_IMAGE_KINDS, *_VIDEO_KINDS, *_DOCUMENT_KINDS, *_TEXT_KINDS, *_OTHER_KINDS)
-}
-# The optional parts that readers need, and the modules that each brings.
-EXTRAS = {
-    "office": ("olefile", "markdownify", "lxml"),
-    "video": ("av",),
-    "heic": ("pillow_heif",),
-    "jxl": ("pillow_jxl",),
-    "svg": ("resvg_py", "tinycss2"),
 }
 _BY_SUFFIX = {suffix: kind for kind in KINDS.values() for suffix in kind.suffixes}
 

@@ -139,7 +139,7 @@ class Clip:
 class Page:
     """A page, sheet, slide or chapter. `text` is Markdown. `as_image` says why a picture of it must go along:
     "scanned", "garbled", "thin" (text is not the page), "figure", "formula" (text and picture), "layer" (text that lies
-    over a picture of the page); of an office file "pictures" (those in it say more than its words, which stay) and
+    over a picture of the page); of other documents "pictures" (those in it say more than its words, which stay) and
     "illustrated" (large pictures beside much text); empty for text alone.
     """
 

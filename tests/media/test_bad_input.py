@@ -26,6 +26,7 @@ from support.films import Film, make, only_sound, regular
 from support.formats import chats_done, pictures, put
 from support.image_kinds import jxl
 from support.made_documents import docx, lines, noise, para, pdf, zipped
+from support.made_metafiles import emf
 from support.made_word import plain, word
 from support.ole import ole
 from support.paths import DATA
@@ -415,6 +416,7 @@ READERS: dict[str, tuple[str, str, Callable[[], bytes]]] = {
         "drawing.svg",
         lambda: SVG.format(9, 9, '<rect width="9" height="9"/>').encode(),
     ),
+    "metafile_render": ("describe_image", "plan.emf", emf),
     "pillow_heif": ("describe_image", "IMG_1.heic", heic),
     "pillow_jxl": ("describe_image", "photo.jxl", lambda: jxl(corners())),
     "av": ("analyze_video", "film.mp4", lambda: make(Film(regular(1)))),

@@ -72,7 +72,7 @@ async def test_a_file_of_every_row_is_read_by_its_tool(
     tool, argument = TOOLS[KINDS[row].family]
     async with connect() as client:
         assert await say(client, tool, 50, **{argument: name})
-    assert bool(sim.received) == (tool != "read_document")
+    assert bool(sim.received) == (tool != "read_document" or row == "cbz"), "a comic is pictures alone"
 
 
 @each("row", [row for row in REFUSED if not KINDS[row].reader])

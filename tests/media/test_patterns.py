@@ -38,9 +38,9 @@ from glm_mcp.glm.error_codes import from_response
 from glm_mcp.glm.stream import Shown
 from glm_mcp.media.charset import declaration, decode
 from glm_mcp.media.detect import detect
+from glm_mcp.media.documents.common import shown as in_pages
 from glm_mcp.media.documents.html import html_markdown
 from glm_mcp.media.documents.markdown import table_job
-from glm_mcp.media.documents.ooxml import shown as in_slides
 from glm_mcp.media.documents.page.attachments import attachment_notes
 from glm_mcp.media.documents.page.fonts import with_plain_fonts
 from glm_mcp.media.documents.page.lines.list_marks import with_list_marks
@@ -281,7 +281,7 @@ CASES: dict[str, tuple[Callable[[Any], Any], Any]] = {
         narrow_tiff(100_000, 20_000),
     ),
     "marks of pictures on a slide": (
-        lambda text: in_slides.why_shown(text, [in_slides.Shown("a.png", 1.0)]),
+        lambda text: in_pages.why_shown(text, [in_pages.Shown("a.png", 1.0)]),
         "[picture: a" * 60_000,
     ),
     "the style of lines in an OFD": (

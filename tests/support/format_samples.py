@@ -11,6 +11,7 @@ from PIL import Image
 from support.made_documents import odt, ofd, webarchive, xps, zipped
 from support.made_hangul import hwp, hwpx, paragraph, run, t
 from support.made_iwork import box, keynote, link, numbers, pages, story
+from support.made_metafiles import emf
 from support.made_mobi import mobi
 from support.made_outlook import compound, message, packed, text
 from support.made_slides import shape, show, slide, words
@@ -120,11 +121,13 @@ READ: dict[str, tuple[str, Callable[[], bytes]]] = {
     "drawio": ("a.drawio", lambda: b'<mxfile><diagram><mxGraphModel><root><mxCell id="2" value="Words" parent="1"/></root></mxGraphModel></diagram></mxfile>'),
     "visio": ("a.vsdx", _visio),
     "mobi": ("a.mobi", lambda: mobi(b"<p>Words</p>")),
+    "cbz": ("a.cbz", lambda: zipped({"1.png": save(Image.new("RGB", (8, 8)), "PNG"), "ComicInfo.xml": "<ComicInfo/>"})),
     "caj": ("a.caj", lambda: b"CAJ\0" + bytes(60) + _specimen("document-report.pdf")()),
     "hwp": ("a.hwp", lambda: hwp(paragraph(0, "Words"))),
     "hwpx": ("a.hwpx", lambda: hwpx(run(t("Words")))),
     "ofd": ("a.ofd", lambda: ofd(['<ofd:Content><ofd:TextObject Boundary="9 9 90 9" Size="4"><ofd:TextCode X="0" Y="4">Words</ofd:TextCode></ofd:TextObject></ofd:Content>'])),
     "xps": ("a.xps", lambda: xps(['<Glyphs OriginX="9" OriginY="9" FontRenderingEmSize="12" UnicodeString="Words"/>'])),
+    "emf": ("a.emf", emf),
     "xbm": ("a.xbm", lambda: save(Image.new("1", (8, 8)), "XBM")),
     "xpm": ("a.xpm", lambda: b'/* XPM */\nstatic char *a[] = {\n"2 1 1 1",\n"a c #FF0000",\n"aa"\n};\n'),
     "xml2003": ("a.xls", lambda: b'<Workbook xmlns="urn:schemas-microsoft-com:office:spreadsheet"><Worksheet Name="a"/></Workbook>'),
@@ -163,7 +166,6 @@ REFUSED: dict[str, tuple[str, Callable[[], bytes]]] = {
     "xcf": ("a.xcf", lambda: at(0, b"gimp xcf v011\0")),
     "jxr": ("a.jxr", lambda: at(0, b"II\xbc\1")),
     "dicom": ("a.dcm", lambda: bytes(128) + b"DICM" + bytes(60)),
-    "emf": ("a.emf", lambda: b"\1\0\0\0" + bytes(36) + b" EMF\0\0\1\0" + bytes(60)),
     "postscript": ("a.eps", lambda: b"%!PS-Adobe-3.0 EPSF-3.0\n"),
     "write": ("a.doc", lambda: at(0, b"\x31\xbe\0\0")),
     "wordperfect": ("a.wpd", lambda: at(0, b"\xffWPC")),

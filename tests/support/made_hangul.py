@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from support.made_documents import zipped
 from support.made_outlook import compound
@@ -15,11 +15,16 @@ _SPACES = "".join(
 )
 
 
-def hwpx(*sections: str, head: str = "") -> bytes:
-    """`sections`: their paragraphs; `head`: the shapes that these name."""
+def hwpx(*sections: str, head: str = "", pictures: Mapping[str, bytes] | None = None) -> bytes:
+    """`sections`: their paragraphs; `head`: the shapes that these name; `pictures`: by the names that the text has."""
+    held = pictures or {}
+    items = "".join(f'<item id="{name}" href="BinData/{name}.png"/>' for name in held)
+    listed: dict[str, str | bytes] = {"Contents/content.hpf": f"<package>{items}</package>"} if held else {}
     return zipped(
         {
             "mimetype": "application/hwp+zip",
+            **listed,
+            **{f"BinData/{name}.png": data for name, data in held.items()},
             "Contents/header.xml": f"<hh:head{_SPACES}>{head}</hh:head>",
             **{
                 f"Contents/section{n}.xml": f"<hs:sec{_SPACES}>{section}</hs:sec>"
@@ -72,13 +77,34 @@ def words_in(level: int, *paragraphs: bytes, place: bytes = b"") -> bytes:
     return record(72, level, struct.pack("<HHI", len(paragraphs), 0, 0) + place) + b"".join(paragraphs)
 
 
-def hwp(*sections: bytes, head: Sequence[bytes] = (), flags: int = 1) -> bytes:
+def picture(number: int, width: int, height: int) -> bytes:
+    """One of a document, by its number from 1, its sides in 7,200ths of an inch."""
+    about = struct.pack("<III II", 0, 0, 0, width, height)
+    return control(
+        1,
+        b"gso ",
+        record(76, 2, b""),
+        record(85, 3, bytes(71) + struct.pack("<H", number) + bytes(9)),
+        data=about,
+    )
+
+
+def hwp(
+    *sections: bytes, head: Sequence[bytes] = (), flags: int = 1, pictures: Sequence[bytes] = ()
+) -> bytes:
+    """`pictures`: that lie in the file; each is a PNG, and the first as it is, the others packed."""
+
     def packed(data: bytes) -> bytes:
         packer = zlib.compressobj(wbits=-15)
         return packer.compress(data) + packer.flush()
 
+    ext = struct.pack("<H", 3) + "png".encode("utf-16-le")
+    for at in range(len(pictures)):
+        head = [*head, record(18, 0, struct.pack("<HH", 0x21 if at == 0 else 0x11, at + 1) + ext)]
+    held = {f"BIN{at:04X}.png": data if at == 1 else packed(data) for at, data in enumerate(pictures, 1)}
     return compound(
         {
+            **({"BinData": held} if held else {}),
             "FileHeader": b"HWP Document File".ljust(32, b"\0") + struct.pack("<II", 0x05000300, flags),
             "DocInfo": packed(b"".join(head)),
             "BodyText": {f"Section{n}": packed(section) for n, section in enumerate(sections)},

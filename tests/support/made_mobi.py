@@ -44,11 +44,14 @@ def mobi(
     records: Sequence[bytes] = (),
     more: Sequence[bytes] = (),
 ) -> bytes:
-    """`records`: those of the text, where they are not to be made of it; `more`: those after them."""
+    """`records`: those of the text, where they are not to be made of it; `more`: those after them, such as
+    pictures.
+    """
     records = records or [packed(text) if packing == 2 else text]
     head = bytearray(248)
     struct.pack_into(">HxxIHHH", head, 0, packing, len(text) or 100_000, len(records), 4096, locked)
     struct.pack_into(">4sIIIII", head, 16, b"MOBI", 232, 2, code, 1, version)
+    struct.pack_into(">I", head, 108, len(records) + 1)
     struct.pack_into(">I", head, 192, len(records) + 1)
     struct.pack_into(">H", head, 242, trailing)
     parts = [bytes(head) + about, *records, *more]

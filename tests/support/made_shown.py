@@ -115,6 +115,12 @@ def open_text(body: str, pictures: Mapping[str, bytes]) -> bytes:
     return _open(body, "text", pictures)
 
 
+def open_sheets(sheets: Sequence[str], pictures: Mapping[str, bytes]) -> bytes:
+    """A workbook of these sheets' shapes and rows."""
+    tables = (f'<table:table table:name="S{n}">{inside}</table:table>' for n, inside in enumerate(sheets, 1))
+    return _open("".join(tables), "spreadsheet", pictures)
+
+
 def _open(body: str, kind: str, pictures: Mapping[str, bytes]) -> bytes:
     odf = "urn:oasis:names:tc:opendocument:xmlns"
     spaces = " ".join(
@@ -124,6 +130,7 @@ def _open(body: str, kind: str, pictures: Mapping[str, bytes]) -> bytes:
             ("text", "text"),
             ("draw", "drawing"),
             ("svg", "svg-compatible"),
+            ("table", "table"),
         )
     )
     content = (

@@ -96,6 +96,13 @@ def of_object(number: int) -> bytes:
     return record(0xF004, record(0xF011, record(0x0BC1, struct.pack("<I", number), plain=True)))
 
 
+def pictured(number: int, place: tuple[int, int, int, int], *, code: int = 0x4104) -> bytes:
+    """A shape that shows a picture of the store, by its number from 1, at left, top, right, bottom in 576ths of an inch."""
+    left, top, right, bottom = place
+    looks = record(0xF00B, struct.pack("<HI", code, number), instance=1, plain=True)
+    return record(0xF004, looks, record(0xF010, struct.pack("<hhhh", top, left, right, bottom), plain=True))
+
+
 def slide(*shapes: bytes, notes: int = 0, hidden: bool = False, footer: str = "") -> bytes:
     atom = record(0x03EF, struct.pack("<I8xIIHH", 0, 0, notes, 0, 0), plain=True)
     show = record(0x03F9, bytes(10) + bytes([4 * hidden]) + bytes(5), plain=True)
@@ -112,11 +119,13 @@ def show(
     objects: Sequence[tuple[str, bytes]] = (),
     fonts: Sequence[str] = (),
     numbers: Sequence[tuple[int, int, bytes]] = (),
+    pictures: Sequence[bytes] = (),
+    shared: int = 1,
     locked: bool = False,
 ) -> bytes:
     """Slides with the texts of their placeholders, pages of notes whose numbers count from 500, and objects of other
     programs with their files, every second one packed. `numbers`: of a slide (its number counts from 256) and a kind of
-    text in the list of slides, what `numbered` makes.
+    text in the list of slides, what `numbered` makes. `shared`: entries of the store for each of `pictures`.
     """
 
     def listed(first: int, number: int, texts: Sequence[bytes]) -> list[bytes]:
@@ -158,6 +167,9 @@ def show(
         record(0x0FF0, *of_notes, instance=2),
         record(0x0409, *embedded),
     )
+    if pictures:
+        document = document[:8] + record(0x040B, record(0xF000, stored(pictures, shared))) + document[8:]
+        document = document[:4] + struct.pack("<I", len(document) - 8) + document[8:]
     parts, data, places = [document, *(part for part, _ in slides), *notes, *files], b"", []
     for part in parts:
         places.append(len(data))
@@ -168,7 +180,26 @@ def show(
     data += record(0x0FF5, struct.pack("<8x5I", 0, directory, 1, 0, 0), plain=True)
     token = 0xF3D1C4DF if locked else 0xE391C05F
     current = struct.pack("<HHIIII", 0, 0x0FF6, 20, 20, token, edit)
-    return compound({"PowerPoint Document": data, "Current User": current})
+    held = {"Pictures": b"".join(map(blip, pictures))} if pictures else {}
+    return compound({"PowerPoint Document": data, "Current User": current, **held})
+
+
+def blip(picture: bytes) -> bytes:
+    """The record of a PNG; of what is none, that of a drawing of Windows, which is not packed."""
+    if not picture.startswith(b"\x89PNG"):
+        return record(0xF01A, bytes(48) + b"\xfe\xfe" + picture, instance=0x3D4, plain=True)
+    return record(0xF01E, bytes(17) + picture, instance=0x6E0, plain=True)
+
+
+def stored(pictures: Sequence[bytes], shared: int = 1) -> bytes:
+    """The store of these pictures, which lie elsewhere one behind the other; so many entries for each."""
+    entries, at = b"", 0
+    for picture in pictures:
+        size = len(blip(picture))
+        entry = record(0xF007, struct.pack("<2x16x2xIIII", size, 1, at, 0), instance=6, plain=True)
+        entries += entry * shared
+        at += size
+    return record(0xF001, entries, instance=len(pictures))
 
 
 def datasheet(head: str, *, wide: bool = False) -> bytes:

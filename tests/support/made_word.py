@@ -58,28 +58,43 @@ def drawn_shape(number: int, *, picture: bool = False) -> bytes:
     return drawing(0xF004, drawing(0xF00A, struct.pack("<II", number, 0)), looks)
 
 
+def in_line(at: int) -> bytes:
+    """Of the character 1: the picture that lies there in the data."""
+    return struct.pack("<HI", 0x6A03, at)
+
+
+def pictured(blip: bytes, width: int, height: int) -> bytes:
+    """A picture of the data, whose sides are in twentieths of a point."""
+    sides = struct.pack("<4H", width, height, 1000, 1000)
+    shape = drawing(0xF004, drawing(0xF00A, bytes(8)))
+    body = struct.pack("<HH", 68, 0x64).ljust(24, b"\0") + sides + bytes(32) + shape + blip
+    return struct.pack("<I", len(body) + 4) + body
+
+
 def floats(
     anchors: Sequence[tuple[int, int, int, int]],
     boxes: Sequence[tuple[int, int]],
     shapes: Sequence[bytes],
     end: int,
+    store: bytes = b"",
+    side: int = 50,
 ) -> dict[int, bytes]:
     """What floats over a text of so many characters: of each anchor its place, the number of its shape, and where it
     lies from the left and from above; of each text box the number of its shape and how many characters it has; and the
-    shapes and groups of the page.
+    shapes and groups of the page; the store of their pictures, and how wide and high they are in twentieths of a point.
     """
     at, borders = 0, [0]
     for _, size in boxes:
         at += size
         borders.append(at)
     anchored = [
-        struct.pack("<I4iH", shape, left, top, left + 50, top + 50, 0) + bytes(4)
+        struct.pack("<I4iH", shape, left, top, left + side, top + side, 0) + bytes(4)
         for _, shape, left, top in anchors
     ]
     page = drawing(0xF002, drawing(0xF003, drawn_shape(1), *shapes))
     return {
         40: struct.pack(f"<{len(anchors) + 1}i", *(a[0] for a in anchors), end) + b"".join(anchored),
-        50: drawing(0xF000) + b"\0" + page,
+        50: drawing(0xF000, store) + b"\0" + page,
         56: struct.pack(f"<{len(borders)}i", *borders)
         + b"".join(struct.pack("<14xI4x", n) for n, _ in boxes),
     }

@@ -10,15 +10,16 @@ from typing import Any, BinaryIO
 from xml.etree import ElementTree as ET
 
 from glm_mcp.errors import UnsupportedMedia
-from glm_mcp.media.documents.about import of_compound_file, with_about
+from glm_mcp.media.documents.about import Said, of_compound_file, with_about
 from glm_mcp.media.documents.containers.compound import compound_file
 from glm_mcp.media.documents.docx import read_word
 from glm_mcp.media.documents.ooxml.mathtype import NATIVE, native_formula
 from glm_mcp.media.documents.word import binary
 from glm_mcp.media.documents.word.binary import Binary, Properties, is_on
-from glm_mcp.media.documents.word.drawn import Float, drawn
+from glm_mcp.media.documents.word.drawn import Float, Placed, drawn
 from glm_mcp.media.documents.word.made import w
 from glm_mcp.media.documents.word.numbering import form_of
+from glm_mcp.media.documents.word.pictures import Pictures
 from glm_mcp.media.documents.word.table import Row, row, table
 from glm_mcp.media.documents.zip_xml import archive_of, encrypted
 
@@ -38,7 +39,15 @@ _HEADS = ("header", "header", "footer", "footer", "header", "footer")  # of each
 
 def doc_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
     """Raises MissingExtra, UnsupportedMedia, InvalidRequest (encrypted, pages)."""
-    name = params["name"]
+    package, said = word_package(file, params["name"], pictures=False)
+    return with_about(read_word(package, "doc", params), said), []
+
+
+def word_package(file: BinaryIO, name: str, *, pictures: bool) -> tuple[zipfile.ZipFile, Said]:
+    """What the document would be as DOCX, with the bytes of its pictures or with their names alone, and what it says of
+    itself. Raises MissingExtra, UnsupportedMedia, InvalidRequest
+    (encrypted).
+    """
     try:
         with compound_file(file, name) as container:
             stream = bytes(container.openstream("WordDocument").read())
@@ -51,10 +60,9 @@ def doc_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
             data = bytes(container.openstream("Data").read()) if container.exists("Data") else b""
             said = of_compound_file(container)
             objects = dict(_objects(container))
-        package = _Parts(Binary(stream, table, data), objects).package()
+        return _Parts(Binary(stream, table, data), objects, pictures=pictures).package(), said
     except _DAMAGED:
         raise UnsupportedMedia(f"{name} is damaged: its text cannot be read", _SAVE) from None
-    return with_about(read_word(package, "doc", params), said), []
 
 
 def _objects(container: Any) -> Iterator[tuple[int, str | bytes]]:
@@ -68,7 +76,7 @@ def _objects(container: Any) -> Iterator[tuple[int, str | bytes]]:
 
 
 class _Parts:
-    def __init__(self, binary: Binary, objects: dict[int, str | bytes]) -> None:
+    def __init__(self, binary: Binary, objects: dict[int, str | bytes], *, pictures: bool) -> None:
         self._binary = binary
         self._lists = binary.lists()
         self._fonts = [_plain(name) for name in binary.fonts()]
@@ -79,6 +87,7 @@ class _Parts:
         self._refers: dict[int, ET.Element] = {}
         self._box = ""  # of a form, in the field that is open
         self._objects = objects
+        self._pictures = Pictures(binary, named=not pictures)
         self._object = 0  # whose picture follows
         self._instruction = ""  # of the field that was opened last
 
@@ -106,16 +115,19 @@ class _Parts:
         links = ET.Element("Relationships")
         for number in files:
             ET.SubElement(links, "Relationship", Id=f"o{number}", Target=f"{number}.bin")
+        for picture in self._pictures.held:
+            ET.SubElement(links, "Relationship", Id=picture, Target=picture)
         members: dict[str, str | bytes] = {
             f"word/{name}.xml": ET.tostring(part) for name, part in parts.items()
         }
         members |= {f"word/{number}.bin": held for number, held in files.items()}
-        members["word/_rels/document.xml.rels"] = ET.tostring(links)
+        members |= {f"word/{picture}": held for picture, held in self._pictures.held.items()}
+        members |= {f"word/_rels/{name}.xml.rels": ET.tostring(links) for name in parts}
         return zipfile.ZipFile(archive_of(members))
 
     def _float(self, piece: Float) -> ET.Element:
-        if piece is None:
-            return ET.Element("{urn:schemas-microsoft-com:vml}imagedata")
+        if isinstance(piece, Placed):
+            return self._pictures.floating(piece)
         return w("txbxContent", *self._boxed(piece))
 
     def _boxed(self, places: range) -> Iterator[ET.Element]:
@@ -227,7 +239,7 @@ class _Parts:
                         self._box = "[x]" if ticked else "[ ]"
                     if sign[0] == "\x14":
                         self._object = int.from_bytes(properties.get(binary.OBJECT, b""), "little")
-                    run.extend(self._special(sign[0], place + sign.start(), codes))
+                    run.extend(self._special(sign[0], place + sign.start(), codes, properties))
                     at = sign.end()
             yield run
 
@@ -253,7 +265,9 @@ class _Parts:
         font = self._font(number) or "Wingdings"
         yield from (w("sym", font=font, char=f"{code:04X}") for _ in plain)
 
-    def _special(self, sign: str, place: int, codes: list[bool]) -> Iterator[ET.Element]:
+    def _special(
+        self, sign: str, place: int, codes: list[bool], properties: Properties
+    ) -> Iterator[ET.Element]:
         if sign in _FIELD:
             yield w("fldChar", fldCharType=_FIELD[sign])
             if sign == "\x13":
@@ -267,21 +281,25 @@ class _Parts:
         elif sign in "\x02\x05\x08" and place in self._refers:
             yield self._refers[place]
         elif sign == "\x01" and not any(codes):
-            yield self._picture()
+            yield self._picture(properties.get(binary.OBJECT))
         elif sign in "\t\x0b\x0c\x1e":
             yield w({"\t": "tab", "\x0b": "br", "\x0c": "br", "\x1e": "noBreakHyphen"}[sign])
 
-    def _picture(self) -> ET.Element:
+    def _picture(self, packed: bytes | None) -> ET.Element:
+        """`packed`: where it lies among the data."""
         number, self._object = self._object, 0
         held = self._objects.get(number)
         if held and isinstance(held, str):
             formula = ET.Element(f"{{{_M}}}oMath")
             ET.SubElement(formula, f"{{{_M}}}t").text = _plain(held)
             return formula
+        if not held:
+            return w(
+                "pict", self._pictures.in_line(None if packed is None else int.from_bytes(packed, "little"))
+            )
         picture = w("pict", ET.Element("{urn:schemas-microsoft-com:vml}imagedata"))
-        if held:
-            program = _plain(" ".join(w for w in self._instruction.split()[1:2] if w[0] != "\\"))
-            ET.SubElement(picture, f"{{{_O}}}OLEObject", {"ProgID": program, f"{{{_R}}}id": f"o{number}"})
+        program = _plain(" ".join(w for w in self._instruction.split()[1:2] if w[0] != "\\"))
+        ET.SubElement(picture, f"{{{_O}}}OLEObject", {"ProgID": program, f"{{{_R}}}id": f"o{number}"})
         return picture
 
 

@@ -13,9 +13,10 @@ from xml.etree import ElementTree as ET
 
 from glm_mcp.errors import UnsupportedMedia
 from glm_mcp.media.documents.about import Said, of_package, with_about
+from glm_mcp.media.documents.common.shown import marked, why_shown
 from glm_mcp.media.documents.common.sources import of_word, source_lines
 from glm_mcp.media.documents.ooxml.package import Package, descendants, value
-from glm_mcp.media.documents.ooxml.shown import in_text, marked, why_shown
+from glm_mcp.media.documents.ooxml.shown import in_text
 from glm_mcp.media.documents.pages import LeftOut, one_text
 from glm_mcp.media.documents.word.blocks import Blocks, words_of
 from glm_mcp.media.documents.word.flat import flat_package
@@ -60,7 +61,7 @@ def read_word(archive: zipfile.ZipFile, kind: str, params: dict[str, Any]) -> di
     blocks += source_lines(of_word(package, main), "\n\n".join(blocks))
     said = of_package(package)
     whole = one_text(kind, "\n\n".join(blocks), params.get("pages"), name, left_out.notes())
-    return with_about(marked(whole, why if kind == "docx" else ""), said)
+    return with_about(marked(whole, why), said)
 
 
 def main_text(package: Package) -> tuple[str, list[ET.Element]]:

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import functools
+import math
 import posixpath
 import re
 import urllib.parse
-import zipfile
-from typing import Any, BinaryIO
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any, BinaryIO, NamedTuple
 from xml.etree import ElementTree as ET
 
 from glm_mcp.errors import InvalidRequest, UnsupportedMedia
 from glm_mcp.media.documents.about import WORDS, dublin_core, with_about
+from glm_mcp.media.documents.common.picture_size import Sides
+from glm_mcp.media.documents.common.shown import PagesShown, Shown, belong_to_design, kept, why_shown, within
 from glm_mcp.media.documents.html import decode_html, html_markdown
+from glm_mcp.media.documents.ooxml.package import Package
 from glm_mcp.media.documents.pages import LeftOut, choose, result
-from glm_mcp.media.documents.zip_xml import archive_of, attribute, local, member, open_zip, parse
+from glm_mcp.media.documents.web.shown import BookPictures, Row, without_covers
+from glm_mcp.media.documents.zip_xml import archive_of, attribute, local, open_zip, parse
 
 _FALLBACKS = 10  # of one chapter, each named by the one before
 _PROLOG = re.compile(r"\A\s*<\?xml[^>]{0,200}>")
+_PICTURES = 100  # of one chapter
+_DRAWN = re.compile(r"<(?:\w{1,20}:)?(?:path|rect|circle|ellipse|line|poly\w{4,5}|use)\b")
+_COVERS = ("cover", "cover-page", "coverpage", "cover_page", "titlepage", "title-page", "title_page", "title")
 _WORDS = {**WORDS, "publisher": "publisher", "rights": "rights"}
 
 
@@ -33,67 +43,160 @@ def sample() -> bytes:
 
 
 def epub_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
-    """Raises UnsupportedMedia, InvalidRequest (pages, copy protection), MissingExtra."""
-    name = params["name"]
-    return read_epub(open_zip(file, name), params.get("pages"), name), []
-
-
-def read_epub(archive: zipfile.ZipFile, spec: str | None, name: str) -> dict[str, Any]:
     """Each document of the spine is a chapter. Raises UnsupportedMedia, InvalidRequest (pages, copy protection),
     MissingExtra.
     """
-    container = parse(archive, "META-INF/container.xml", name)
-    root = (
-        next((attribute(e, "full-path") for e in container.iter() if local(e) == "rootfile"), "")
-        if container is not None
-        else ""
-    )
-    package = parse(archive, root, name) if root else None
-    if package is None:
-        raise UnsupportedMedia(f"{name} is damaged: it names no contents", "Convert it to PDF or HTML.")
-    if "META-INF/rights.xml" in archive.namelist():
-        raise InvalidRequest(f"{name} is copy-protected", "Only books without copy protection can be read.")
-    manifest = {attribute(e, "id"): e for e in package.iter() if local(e) == "item"}
-    places = (attribute(e, "idref") for e in package.iter() if local(e) == "itemref")
-    chapters = [_readable(manifest, place) for place in places if place in manifest]
-    chosen = choose(spec, len(chapters), name, unit="chapter")
-    left_out = LeftOut()
-    rows = []
-    for number in chosen:
-        item = chapters[number - 1]
-        if item is None:
-            left_out.add("chapters that are pictures or of another kind without a text", f"chapter {number}")
-            rows.append((number, f"chapter {number}", "", ""))
-            continue
-        path = posixpath.join(posixpath.dirname(root), urllib.parse.unquote(attribute(item, "href")))
-        data = _chapter(archive, posixpath.normpath(path), name)
-        if not data:
-            left_out.add("chapters that the file does not hold or that are damaged", f"chapter {number}")
-        page = decode_html(data, name).text if data else ""
-        page = _PROLOG.sub("", page)
-        # A list of places leads around a site; of a book it is the page of its contents.
-        page = re.sub(r"<(/?)nav\b", r"<\1div", page)
+    name, left_out = params["name"], LeftOut()
+    book = _Book(file, name, left_out)
+    rows = list[Row]()
+    for number in choose(params.get("pages"), len(book.chapters), name, unit="chapter"):
+        label, chapter = f"chapter {number}", book.chapters[number - 1]
+        page = book.page(number, label)
         text = html_markdown(page, what="reading an EPUB") if page else ""
-        rows.append((number, f"chapter {number}", text, ""))
-    return with_about(
-        result("epub", rows, len(chapters), left_out.notes()), dublin_core(package.iter(), _WORDS)
-    )
+        shown = book.shown(number, page, label)
+        why = "pictures" if chapter.is_picture and shown else why_shown(text, shown, math.inf)
+        rows.append((number, label, text or "[picture]" * bool(why), why))
+    covers = {number for number, chapter in enumerate(book.chapters, 1) if chapter.is_cover}
+    rows, notes = without_covers(rows, covers)
+    facts = result("epub", rows, len(book.chapters), [*left_out.notes(), *notes])
+    return with_about(facts, dublin_core(book.about, _WORDS)), []
 
 
-def _readable(manifest: dict[str, ET.Element], number: str) -> ET.Element | None:
-    """The item of that number, or the first of those to be shown in its stead, that has a text; None where none has."""
-    for _ in range(_FALLBACKS):
-        item = manifest.get(number)
-        if item is None:
-            return None
-        if any(kind in attribute(item, "media-type") for kind in ("html", "svg")):
-            return item
-        number = attribute(item, "fallback")
-    return None
+def pictures_of_book(file: BinaryIO, params: dict[str, Any], left_out: LeftOut) -> PagesShown:
+    """As of `pages_shown`. Raises UnsupportedMedia, InvalidRequest."""
+    book = _Book(file, params["name"], left_out)
+
+    def pages() -> Iterator[tuple[int, str, list[Shown]]]:
+        for number in within(params["numbers"], len(book.chapters), params["name"], "chapter"):
+            label = f"chapter {number}"
+            yield number, label, book.shown(number, book.page(number, label), label)
+
+    return PagesShown(book.package, pages(), _PICTURES, 1.0)
 
 
-def _chapter(archive: zipfile.ZipFile, path: str, name: str) -> bytes:
-    try:
-        return member(archive, path, name)
-    except UnsupportedMedia:
-        return b""
+class _Chapter(NamedTuple):
+    """`path`: of its text, "" where there is none. `shown`: of the picture that it is, instead of holding some."""
+
+    path: str
+    shown: str = ""
+    is_fixed: bool = False
+    is_cover: bool = False
+
+    @property
+    def is_picture(self) -> bool:
+        return bool(self.shown)
+
+
+class _Book:
+    """Raises UnsupportedMedia, InvalidRequest (copy protection)."""
+
+    def __init__(self, file: BinaryIO, name: str, left_out: LeftOut) -> None:
+        archive = open_zip(file, name)
+        container = parse(archive, "META-INF/container.xml", name)
+        root = (
+            next((attribute(e, "full-path") for e in container.iter() if local(e) == "rootfile"), "")
+            if container is not None
+            else ""
+        )
+        tree = parse(archive, root, name) if root else None
+        if tree is None:
+            raise UnsupportedMedia(f"{name} is damaged: it names no contents", "Convert it to PDF or HTML.")
+        if "META-INF/rights.xml" in archive.namelist():
+            raise InvalidRequest(
+                f"{name} is copy-protected", "Only books without copy protection can be read."
+            )
+        self.package = Package(archive, name, left_out)
+        self.about = list(tree.iter())
+        self._root = root
+        self._manifest = {attribute(e, "id"): e for e in self.about if local(e) == "item"}
+        said = {attribute(e, "property"): (e.text or "").strip() for e in self.about if local(e) == "meta"}
+        self._is_fixed = said.get("rendition:layout") == "pre-paginated"
+        self._covers = set(self._named_covers())
+        places = (e for e in self.about if local(e) == "itemref")
+        self.chapters = [self._chapter(e) for e in places if attribute(e, "idref") in self._manifest]
+        self._pictures = BookPictures(self.package, _sides(said.get("rendition:viewport", "")))
+
+    def page(self, number: int, label: str) -> str:
+        """The HTML of a chapter; "" where there is none."""
+        chapter = self.chapters[number - 1]
+        if not chapter.path:
+            if not chapter.shown:
+                self.package.left_out.add("chapters of another kind without a text", label)
+            return ""
+        data = self.package.read(chapter.path)
+        if not data:
+            self.package.left_out.add("chapters that the file does not hold or that are damaged", label)
+            return ""
+        page = _PROLOG.sub("", decode_html(data, self.package.name).text)
+        # A list of places leads around a site; of a book it is the page of its contents.
+        return re.sub(r"<(/?)nav\b", r"<\1div", page)
+
+    def shown(self, number: int, page: str, label: str) -> list[Shown]:
+        """The pictures of a chapter, as of `kept`, without those that many chapters show."""
+        chapter = self.chapters[number - 1]
+        if chapter.is_picture:
+            return self._pictures.alone(chapter.shown)
+        found = self._pictures.on(chapter.path, page, fixed=chapter.is_fixed)
+        if found:
+            found = [one for one in found if self.package.identity(one.part) not in self._design]
+        if not found and chapter.path.lower().endswith(".svg") and _DRAWN.search(page):
+            found = self._pictures.alone(chapter.path)
+        return kept(self.package.left_out, found, label)
+
+    @functools.cached_property
+    def _design(self) -> set[tuple[int, int]]:
+        seen = Counter[tuple[int, int]]()
+        for chapter in self.chapters:
+            if chapter.path and not chapter.is_picture:
+                page = self.package.read(chapter.path).decode("utf-8", "replace")
+                seen.update(
+                    {self.package.identity(part) for part in self._pictures.parts(chapter.path, page)}
+                )
+        return belong_to_design(seen, len(self.chapters))
+
+    def _chapter(self, place: ET.Element) -> _Chapter:
+        """The item of that place, or the first of those to be shown in its stead, that has a text; and the picture that
+        comes before that.
+        """
+        number, shown, layout = attribute(place, "idref"), "", attribute(place, "properties")
+        is_fixed = "rendition:layout-pre-paginated" in layout or (
+            self._is_fixed and "rendition:layout-reflowable" not in layout
+        )
+        is_cover = number in self._covers
+        for _ in range(_FALLBACKS):
+            item = self._manifest.get(number)
+            if item is None:
+                break
+            kind, path = attribute(item, "media-type"), self._path(attribute(item, "href"))
+            is_cover = is_cover or path in self._covers
+            if any(one in kind for one in ("html", "svg")):
+                path = "" if shown and "nav" in attribute(item, "properties").split() else path
+                return _Chapter(path, shown, is_fixed, is_cover)
+            if kind.startswith("image/") and not shown and self.package.has(path):
+                shown = path
+            number = attribute(item, "fallback")
+        return _Chapter("", shown, is_fixed, is_cover)
+
+    def _path(self, href: str) -> str:
+        bare = urllib.parse.unquote(href.partition("#")[0])
+        return posixpath.normpath(posixpath.join(posixpath.dirname(self._root), bare)).lstrip("/")
+
+    def _named_covers(self) -> Iterator[str]:
+        """Numbers and paths of what the book calls its cover."""
+        for e in self.about:
+            if local(e) == "reference" and attribute(e, "type") in ("cover", "title-page"):
+                yield self._path(attribute(e, "href"))
+            elif local(e) == "meta" and attribute(e, "name") == "cover":
+                yield attribute(e, "content")
+            elif local(e) == "item" and (
+                "cover-image" in attribute(e, "properties").split()
+                or attribute(e, "id").lower() in _COVERS
+                or posixpath.basename(attribute(e, "href")).lower().partition(".")[0] in _COVERS
+            ):
+                yield attribute(e, "id")
+
+
+def _sides(viewport: str) -> Sides | None:
+    found = dict(re.findall(r"(width|height)\s*=\s*(\d{1,6})", viewport))
+    sides = float(found.get("width", 0)), float(found.get("height", 0))
+    return sides if all(sides) else None

@@ -13,6 +13,7 @@ from xml.etree import ElementTree as ET
 
 from glm_mcp.errors import UnsupportedMedia
 from glm_mcp.media.documents.about import of_open_document, with_about
+from glm_mcp.media.documents.common.shown import marked, why_shown
 from glm_mcp.media.documents.common.slide_name import slide_name
 from glm_mcp.media.documents.common.sources import of_marks, source_lines
 from glm_mcp.media.documents.markdown import chart_heading, flat, table
@@ -22,7 +23,6 @@ from glm_mcp.media.documents.odf.inline import DRAWN, SILENT, Inline, described,
 from glm_mcp.media.documents.odf.numbering import Numbering
 from glm_mcp.media.documents.odf.shown import FramePictures
 from glm_mcp.media.documents.ooxml.package import Package, whole
-from glm_mcp.media.documents.ooxml.shown import marked, why_shown
 from glm_mcp.media.documents.pages import LeftOut, choose, one_text, result
 from glm_mcp.media.documents.zip_xml import attribute, local, parse
 

@@ -12,6 +12,7 @@ from xml.etree import ElementTree as ET
 
 from glm_mcp.errors import UnsupportedMedia
 from glm_mcp.media.documents.about import of_package, with_about
+from glm_mcp.media.documents.common.shown import why_shown
 from glm_mcp.media.documents.common.slide_name import slide_name
 from glm_mcp.media.documents.markdown import table
 from glm_mcp.media.documents.ooxml.chart import chart_blocks, diagram_lines, hyperlink
@@ -29,7 +30,7 @@ from glm_mcp.media.documents.ooxml.package import (
     whole,
 )
 from glm_mcp.media.documents.ooxml.pictures import picture_words
-from glm_mcp.media.documents.ooxml.shown import SlidePictures, why_shown
+from glm_mcp.media.documents.ooxml.shown import SlidePictures
 from glm_mcp.media.documents.pages import LeftOut, choose, one_text, result
 from glm_mcp.media.documents.slides.lines import shape_lines
 from glm_mcp.media.documents.word.runs import drawn_letters, standing

@@ -2,7 +2,7 @@
 
 read      Source → Document    by the reader of its kind: in the worker, light text in a thread
 render    Source → [Picture]   pages of a PDF as pictures
-embedded  Source → [Embedded]  the pictures that pages of an office file show
+embedded  Source → [Embedded]  the pictures that pages of other documents show
 pieces, to_markdown            what is done with a Document afterwards
 """
 
@@ -30,7 +30,9 @@ _RENDER = {
     "caj": "glm_mcp.media.documents.fixed.caj:render_job",
     "xps": "glm_mcp.media.documents.fixed.xps:render_job",
 }
-_EMBEDDED = ("pptx", "docx", "odp", "odt", "odg")  # kinds whose pictures can be taken out
+_EMBEDDED = frozenset(
+    "pptx docx odp odt odg epub xlsx xlsb ods ppt doc hwp hwpx mobi cbz".split()
+)  # kinds whose pictures can be taken out
 _PICTURES = "glm_mcp.media.documents.common.picture_job:pictures_job"
 _LIGHT = 1_000_000  # bytes of text that are read in a thread
 
@@ -118,10 +120,13 @@ async def render_pages(
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """A picture in an office file: the page that shows it, which of that page's questions it goes with, and its bytes."""
+    """A picture in a document: the page that shows it, which of that page's questions it goes with, where on it the picture
+    stands, where that is known, and its bytes.
+    """
 
     page: int
     question: int
+    place: str
     source: Source
 
 
@@ -149,6 +154,7 @@ async def embedded_pictures(
         Embedded(
             page,
             question,
+            place,
             Source(
                 name=f"{name} of {source.name}",
                 kind=detect(data, name),
@@ -158,7 +164,7 @@ async def embedded_pictures(
                 matched=True,  # the call can go on without it
             ),
         )
-        for (page, question, name, crop), data in zip(facts["rows"], blobs, strict=True)
+        for (page, question, name, crop, place), data in zip(facts["rows"], blobs, strict=True)
     ]
     return pictures, dict(facts["again"]), facts["notes"]
 

@@ -55,8 +55,14 @@ def encrypted(name: str) -> InvalidRequest:
     return InvalidRequest(f"{name} is encrypted", "Save it without a password, or as a PDF with one.")
 
 
-def member(archive: zipfile.ZipFile, path: str | zipfile.ZipInfo, name: str, limit: int = _PARSED) -> bytes:
-    """The bytes of one member, b"" when there is none. Raises MediaTooLarge, UnsupportedMedia."""
+def member(
+    archive: zipfile.ZipFile,
+    path: str | zipfile.ZipInfo,
+    name: str,
+    limit: int = _PARSED,
+    most: int | None = None,
+) -> bytes:
+    """The bytes of one member, or the first `most`, b"" when there is none. Raises MediaTooLarge, UnsupportedMedia."""
     info = archive.NameToInfo.get(path) if isinstance(path, str) else path
     if info is None:
         return b""
@@ -65,7 +71,10 @@ def member(archive: zipfile.ZipFile, path: str | zipfile.ZipInfo, name: str, lim
             f"{name} holds a part of {info.file_size >> 20:,} MB", "Send a part of it, or as PDF."
         )
     try:
-        return archive.read(info)
+        if most is None:
+            return archive.read(info)
+        with archive.open(info) as part:
+            return part.read(most)
     except DAMAGED:
         raise UnsupportedMedia(
             f"{name} is damaged: its part {info.filename[:60]} cannot be unpacked", _SAVE

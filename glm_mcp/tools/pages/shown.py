@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
@@ -25,10 +25,18 @@ NOTES = 3  # on how single pictures were prepared
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """The pictures of one page, those of a question together; and `says`, which stands in the place of others."""
+    """The pictures of one page, those of a question together; where on the page those of each question stand, where that is
+    known; and `says`, which stands in the place of others.
+    """
 
     questions: tuple[tuple[Picture, ...], ...]
     says: str = ""
+    places: tuple[str, ...] = ()
+
+    @property
+    def asked(self) -> Iterator[tuple[tuple[Picture, ...], str]]:
+        """The pictures of each question, and where they stand."""
+        return zip(self.questions, self.places or ("",) * len(self.questions), strict=True)
 
     @property
     def pictures(self) -> tuple[Picture, ...]:
@@ -82,15 +90,18 @@ async def _embedded(
     shown: dict[int, Shown] = {}
     for page in pages:
         questions: dict[int, tuple[Picture, ...]] = {}
+        places: dict[int, list[str]] = {}
         name = " ".join([source.name] + [page.label] * (page.label != "text"))
         for one, some in zip(held, made, strict=True):
             if one.page == page.number and some:
                 named = [replace(p, label=", ".join(filter(None, (name, p.label)))) for p in some]
                 questions[one.question] = (*questions.get(one.question, ()), *named)
+                places.setdefault(one.question, []).extend([one.place] * bool(one.place))
         earlier = again.get(page.number)
         label = next((p.label for p in pages if p.number == earlier), "")
         says = deps.said(f"(a picture of {label} again)") if label else ""
-        shown[page.number] = Shown(tuple(questions.values()), says)
+        stand = tuple(", ".join(dict.fromkeys(some)) for some in places.values())
+        shown[page.number] = Shown(tuple(questions.values()), says, stand)
     return shown
 
 

@@ -11,6 +11,7 @@ from glm_mcp.errors import GLMError
 from glm_mcp.glm.calls import Answer
 from glm_mcp.glm.messages import Message, Text
 from glm_mcp.glm.threads import in_thread
+from glm_mcp.media.documents.common.shown import BARE_MARK
 from glm_mcp.media.documents.read import holds_pictures
 from glm_mcp.media.types import Document, Page, Picture, Source
 from glm_mcp.tools.arguments import AnswerArgs
@@ -22,8 +23,6 @@ from glm_mcp.tools.pages.drawing import Drawing
 from glm_mcp.tools.pages.shown import Shown, drawn, text_beside
 from glm_mcp.tools.tasks import BESIDE, PICTURES, TRANSCRIBE, language
 from glm_mcp.tools.words.chinese import Lang
-
-_MARK = "[picture]"  # in the place of one without a description
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,37 +54,38 @@ async def transcribed(
     pages = [p for p in document.pages if whole or (mode == "auto" and p.is_to_be_seen)]
     if not pages:
         return Transcript({}, [], asked=False)
-    lang = language(beginning(document.pages).replace(_MARK, ""), deps.settings)
+    lang = language(BARE_MARK.sub("", beginning(document.pages)), deps.settings)
     shown: dict[int, Shown] = {}
-    asked: list[tuple[Page, Question | Later]] = []
+    asked: list[tuple[Page, str, Question | Later]] = []
     answers: list[Answer | None] = []
     failure: GLMError | None = None
     drawing = Drawing(deps, source, pages, deps.glm.models("vision", args.model)[0], password)
     try:
         if holds_pictures(source) and not whole:
             shown = await drawn(deps, source, pages, notes, model=args.model)
-            asked = [
-                (page, question) for page in pages for question in _of(deps, page, shown[page.number], lang)
-            ]
+            asked = [(page, *one) for page in pages for one in _of(deps, page, shown[page.number], lang)]
         else:
             digest = await in_thread(source.digest)
-            asked = [(page, _later(deps, drawing, page, digest, lang)) for page in pages]
+            asked = [(page, "", _later(deps, drawing, page, digest, lang)) for page in pages]
         if asked:
-            answers, failure = await so_far(deps, replace(args, json=None), [part for _, part in asked])
+            answers, failure = await so_far(deps, replace(args, json=None), [part for *_, part in asked])
     except GLMError as error:
         failure = error
     notes += drawing.notes
-    came: dict[int, list[Answer]] = {page.number: [] for page in pages}
-    read = [(page, answer) for (page, _), answer in zip(asked, answers, strict=False) if answer is not None]
-    for page, answer in read:
-        came[page.number].append(answer)
+    came: dict[int, list[str]] = {page.number: [] for page in pages}
+    read: list[tuple[Page, Answer]] = []
+    for (page, place, _), answer in zip(asked, answers, strict=False):
+        if answer is not None:
+            came[page.number] += [deps.said(f"[picture at {place}]")] * bool(place) + [answer.text]
+            read.append((page, answer))
     texts = {page.number: _text(page, came[page.number], shown, whole=whole) for page in pages}
     if failure is not None:
         # The pages that have text are worth having; without any there is nothing but the error.
         if whole or not any(_own(p) for p in document.pages if p not in pages or p.as_image == "pictures"):
             raise failure
-        wanted = Counter(page.number for page, _ in asked)
-        unread = [p for p in pages if not asked or len(came[p.number]) < wanted[p.number]]
+        left = Counter(page.number for page, *_ in asked)
+        left.subtract(page.number for page, _ in read)
+        unread = [page for page in pages if not asked or left[page.number]]
         notes.append(f"{labels(unread)} not transcribed: {failure.kind}: {failure.message}. {failure.hint}")
         for page in unread:
             text = texts[page.number] if came[page.number] or page.as_image != "garbled" else ""
@@ -93,10 +93,11 @@ async def transcribed(
     return Transcript(texts, read, asked=bool(read or (failure and failure.attempts)))
 
 
-def _of(deps: Deps, page: Page, shown: Shown, lang: Lang) -> list[Question]:
-    """What is asked about the pictures of a page."""
-    turns = [_turn(page, pictures, shown, lang) for pictures in shown.questions]
-    return [Question((turn,), "vision", task="ocr", about=deps.said(page.label)) for turn in turns]
+def _of(deps: Deps, page: Page, shown: Shown, lang: Lang) -> list[tuple[str, Question]]:
+    """What is asked about the pictures of a page, and where on it they stand."""
+    turns = [(place, _turn(page, pictures, shown, lang)) for pictures, place in shown.asked]
+    about = deps.said(page.label)
+    return [(place, Question((turn,), "vision", task="ocr", about=about)) for place, turn in turns]
 
 
 def _later(deps: Deps, drawing: Drawing, page: Page, digest: str, lang: Lang) -> Later:
@@ -105,16 +106,16 @@ def _later(deps: Deps, drawing: Drawing, page: Page, digest: str, lang: Lang) ->
     @asynccontextmanager
     async def made() -> AsyncIterator[Question]:
         async with drawing.page(page.number) as pictures:
-            (question,) = _of(deps, page, Shown((tuple(pictures),)), lang)
+            ((_, question),) = _of(deps, page, Shown((tuple(pictures),)), lang)
             # With more fonts it is drawn otherwise.
             yield replace(question, keeps=not any(picture.lacks for picture in pictures))
 
     return Later(deps.said(page.label), "vision", "ocr", f"{digest} {page.number} {TRANSCRIBE[lang]}", made)
 
 
-def _text(page: Page, answers: Sequence[Answer], shown: Mapping[int, Shown], *, whole: bool) -> str:
+def _text(page: Page, answers: Sequence[str], shown: Mapping[int, Shown], *, whole: bool) -> str:
     """What stands for a page: its own words, where they stay, and the model's."""
-    texts = ["" if whole else _own(page), *(answer.text for answer in answers)]
+    texts = ["" if whole else _own(page), *answers]
     if not any(texts):
         texts = [page.text]
     says = shown[page.number].says if page.number in shown else ""
@@ -123,7 +124,7 @@ def _text(page: Page, answers: Sequence[Answer], shown: Mapping[int, Shown], *, 
 
 def _own(page: Page) -> str:
     """The page's own words, where they stay beside those of the model; marks of pictures alone are none."""
-    if page.is_picture or not any(map(str.isalnum, page.text.replace(_MARK, ""))):
+    if page.is_picture or not any(map(str.isalnum, BARE_MARK.sub("", page.text))):
         return ""
     return page.text
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from support.cases import each
 from support.jobs import document_job
-from support.made_documents import epub, odt, zipped
+from support.made_documents import epub, odt, unzipped, zipped
 
 from glm_mcp.errors import InvalidRequest, UnsupportedMedia
 
@@ -74,7 +74,7 @@ def test_an_open_document_without_contents_is_damaged(parts: dict[str, str]) -> 
 
 
 def test_a_drawing_and_a_stand_in_for_a_picture_are_chapters_of_an_epub_and_a_picture_alone_is_told() -> None:
-    parts = unpacked(epub({"a": "<p>start</p>"}, ["drawn", "shown", "bare", "a"]))
+    parts = unzipped(epub({"a": "<p>start</p>"}, ["drawn", "shown", "bare", "a"]))
     items = (
         '<item id="drawn" href="d.svg" media-type="image/svg+xml"/>'
         '<item id="shown" href="p.png" media-type="image/png" fallback="other"/>'
@@ -92,14 +92,7 @@ def test_a_drawing_and_a_stand_in_for_a_picture_are_chapters_of_an_epub_and_a_pi
         "",
         "start",
     ]
-    assert facts["notes"] == [
-        "left out, chapters that are pictures or of another kind without a text: chapter 3"
-    ]
-
-
-def unpacked(data: bytes) -> dict[str, bytes]:
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        return {name: archive.read(name) for name in archive.namelist()}
+    assert facts["notes"] == ["left out, chapters of another kind without a text: chapter 3"]
 
 
 def test_what_is_no_chapter_is_passed_over_in_an_epub() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 import zlib
 from collections.abc import Iterator
@@ -11,9 +12,12 @@ from xml.etree import ElementTree as ET
 
 from glm_mcp.errors import MediaTooLarge, UnsupportedMedia
 from glm_mcp.media.documents.about import of_compound_file, with_about
+from glm_mcp.media.documents.common.shown import Shown, kept, marked, why_shown
+from glm_mcp.media.documents.containers.blips import Blip, Blips
 from glm_mcp.media.documents.containers.compound import compound_file
+from glm_mcp.media.documents.hangul.shown import shown_in
 from glm_mcp.media.documents.hangul.writer import Levels, Shapes, Writer
-from glm_mcp.media.documents.pages import one_text
+from glm_mcp.media.documents.pages import LeftOut, one_text
 from glm_mcp.media.documents.zip_xml import encrypted
 
 _SAVE = "Save it as DOCX or PDF."
@@ -22,6 +26,8 @@ _UNPACKED = 100 * 1024 * 1024  # bytes of one stream
 _DEEP = 60  # records in records
 _NUMBERING, _BULLET, _PARA_SHAPE = 23, 24, 25
 _PARAGRAPH, _TEXT, _CONTROL, _LIST, _TABLE, _FORMULA = 66, 67, 71, 72, 77, 88
+_BINARY, _EMBEDDED, _PICTURE = 18, 1, 85
+_PICTURES = 64_000_000  # bytes of all that are shown to a model
 _DRAWN = {84: "ole", 85: "pic", 95: "chart", 98: "video"}
 _HEADINGS = ("NONE", "OUTLINE", "NUMBER", "BULLET")
 _NUMBERS = (
@@ -49,24 +55,78 @@ def hwp_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
     name = params["name"]
     try:
         with compound_file(file, name) as container:
-            (flags,) = struct.unpack_from("<I", container.openstream("FileHeader").read(), 36)
-            if flags & 2:
-                raise encrypted(name)
-            if flags & 4:
-                raise UnsupportedMedia(f"{name} is locked against editing and copying", _SAVE)
-            packed = bool(flags & 1)
-            shapes = _shapes(_records(_unpacked(container.openstream("DocInfo").read(), name, packed)))
-            places = sorted(p for p in container.listdir() if p[0] == "BodyText")
-            places.sort(key=lambda place: int("".join(filter(str.isdecimal, place[-1])) or 0))
-            writer, blocks = Writer(shapes), list[str]()
-            for place in places:  # one after the other: each may unpack to much
-                data = _unpacked(container.openstream(place).read(), name, packed)
-                blocks += writer.section(_section(_records(data)))
+            document = _Document(container, name)
+            writer, blocks, shown = Writer(document.shapes), list[str](), list[Shown]()
+            for section in document.sections():
+                blocks += writer.section(section)
+                shown += shown_in(section, document.pictures)
             said = of_compound_file(container)
     except _DAMAGED:
         raise UnsupportedMedia(f"{name} is damaged: its text cannot be read", _SAVE) from None
     text = "\n\n".join([*blocks, *writer.end()])
-    return with_about(one_text("hwp", text, params.get("pages"), name, writer.left_out.notes()), said), []
+    why = why_shown(text, kept(writer.left_out, shown, "the text"), math.inf)
+    whole = one_text("hwp", text, params.get("pages"), name, writer.left_out.notes())
+    return with_about(marked(whole, why), said), []
+
+
+def pictures_of_hwp(file: BinaryIO, params: dict[str, Any], left_out: LeftOut) -> tuple[Blips, list[Shown]]:
+    """Those of the whole text. Raises MissingExtra, UnsupportedMedia, MediaTooLarge, InvalidRequest (encrypted)."""
+    name = params["name"]
+    try:
+        with compound_file(file, name) as container:
+            document = _Document(container, name)
+            every = (one for section in document.sections() for one in shown_in(section, document.pictures))
+            shown = kept(left_out, list(every), "")
+            held, room = dict[str, bytes](), _PICTURES
+            for path in dict.fromkeys(one.part for one in shown):
+                held[path] = document.picture(path, room)
+                room -= len(held[path])
+    except _DAMAGED:
+        raise UnsupportedMedia(f"{name} is damaged: its text cannot be read", _SAVE) from None
+    return Blips(name, left_out, {path: Blip("", data) for path, data in held.items()}), shown
+
+
+class _Document:
+    """Raises UnsupportedMedia, InvalidRequest (encrypted), MediaTooLarge, and _DAMAGED."""
+
+    def __init__(self, container: Any, name: str) -> None:
+        self._container = container
+        self._name = name
+        (flags,) = struct.unpack_from("<I", container.openstream("FileHeader").read(), 36)
+        if flags & 2:
+            raise encrypted(name)
+        if flags & 4:
+            raise UnsupportedMedia(f"{name} is locked against editing and copying", _SAVE)
+        self._packed = bool(flags & 1)
+        records = _records(_unpacked(container.openstream("DocInfo").read(), name, self._packed))
+        self.shapes = _shapes(records)
+        # By the number that a picture names: the stream that holds it; whether that is packed.
+        self.pictures: dict[str, str] = {}
+        self._are_packed: dict[str, bool] = {}
+        for number, record in enumerate((r for r in _all(records) if r.tag == _BINARY), 1):
+            looks, at, size = struct.unpack_from("<HHH", record.data.ljust(6, b"\0"))
+            path = f"BIN{at:04X}.{record.data[6 : 6 + 2 * size].decode('utf-16-le', 'replace')}"
+            if looks & 15 == _EMBEDDED and container.exists(["BinData", path]):
+                self.pictures[str(number)] = path
+                self._are_packed[path] = self._packed if not looks & 0x30 else looks & 0x30 == 0x10
+
+    def sections(self) -> Iterator[ET.Element]:
+        """One after the other: each may unpack to much."""
+        places = sorted(p for p in self._container.listdir() if p[0] == "BodyText")
+        places.sort(key=lambda place: int("".join(filter(str.isdecimal, place[-1])) or 0))
+        for place in places:
+            data = _unpacked(self._container.openstream(place).read(), self._name, self._packed)
+            yield _section(_records(data))
+
+    def picture(self, path: str, most: int) -> bytes:
+        """b"" for one that is damaged, or unpacks to more."""
+        try:
+            data = bytes(self._container.openstream(["BinData", path]).read())
+            if self._are_packed[path]:
+                data = zlib.decompressobj(-15).decompress(data, most + 1)
+        except (OSError, zlib.error):
+            return b""
+        return data if len(data) <= most else b""
 
 
 def _unpacked(data: bytes, name: str, packed: bool) -> bytes:
@@ -184,9 +244,16 @@ def _control(record: _Record) -> ET.Element:
         text = record.data[6 : 6 + 2 * size].decode("utf-16-le", "replace")
         ET.SubElement(made, "compose", composeText=text)
     else:
-        for inner in _all(record.inner):
+        drawn = list(_all(record.inner))
+        pictures = sum(inner.tag == _PICTURE for inner in drawn)
+        for inner in drawn:
             if inner.tag in _DRAWN:
-                ET.SubElement(made, _DRAWN[inner.tag])
+                shape = ET.SubElement(made, _DRAWN[inner.tag])
+                if inner.tag == _PICTURE and len(inner.data) >= 73 and len(record.data) >= 24:
+                    across, down = struct.unpack_from("<16xII", record.data)
+                    ET.SubElement(shape, "sz", width=str(across), height=str(down // pictures))
+                    (number,) = struct.unpack_from("<71xH", inner.data)
+                    ET.SubElement(shape, "img", binaryItemIDRef=str(number))
             if inner.tag == _FORMULA:
                 (size,) = struct.unpack_from("<4xH", inner.data)
                 ET.SubElement(made, "script").text = inner.data[6 : 6 + 2 * size].decode(

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import re
+import zipfile
 from typing import Any, BinaryIO
 from xml.etree import ElementTree as ET
 
 from glm_mcp.errors import UnsupportedMedia
 from glm_mcp.media.documents.about import dublin_core, with_about
+from glm_mcp.media.documents.common.shown import Shown, kept, marked, why_shown
+from glm_mcp.media.documents.hangul.shown import shown_in
 from glm_mcp.media.documents.hangul.writer import Shapes, Writer
-from glm_mcp.media.documents.pages import one_text
+from glm_mcp.media.documents.ooxml.package import Package
+from glm_mcp.media.documents.pages import LeftOut, one_text
 from glm_mcp.media.documents.zip_xml import attribute, encrypted, local, member, open_zip, parse
 
 _SECTION = re.compile(r"contents/section(\d{1,6})\.xml", re.IGNORECASE)
@@ -20,19 +25,45 @@ def hwpx_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], li
     """Raises UnsupportedMedia, MediaTooLarge, InvalidRequest (encrypted, pages)."""
     name = params["name"]
     archive = open_zip(file, name)
+    sections, pictures, head = _read(archive, name)
+    writer = Writer(_shapes(parse(archive, "Contents/header.xml", name)))
+    blocks = [block for section in sections for block in writer.section(section)]
+    shown = [one for section in sections for one in shown_in(section, pictures)]
+    text = "\n\n".join([*blocks, *writer.end()])
+    why = why_shown(text, kept(writer.left_out, shown, "the text"), math.inf)
+    facts = one_text("hwpx", text, params.get("pages"), name, writer.left_out.notes())
+    return with_about(marked(facts, why), dublin_core(head.iter() if head is not None else ())), []
+
+
+def pictures_of_hwpx(
+    file: BinaryIO, params: dict[str, Any], left_out: LeftOut
+) -> tuple[Package, list[Shown]]:
+    """Those of the whole text. Raises UnsupportedMedia, MediaTooLarge, InvalidRequest (encrypted)."""
+    archive = open_zip(file, params["name"])
+    sections, pictures, _ = _read(archive, params["name"])
+    shown = [one for section in sections for one in shown_in(section, pictures)]
+    return Package(archive, params["name"], left_out), kept(left_out, shown, "")
+
+
+def _read(archive: zipfile.ZipFile, name: str) -> tuple[list[ET.Element], dict[str, str], ET.Element | None]:
+    """The sections, the paths of pictures by the names that the text has for them, and the list of parts."""
     if b"encryption-data" in member(archive, "META-INF/manifest.xml", name):
         raise encrypted(name)
-    found = sorted((int(m[1]), part) for part in archive.namelist() if (m := _SECTION.fullmatch(part)))
+    names = archive.namelist()
+    found = sorted((int(m[1]), part) for part in names if (m := _SECTION.fullmatch(part)))
     sections = [tree for _, part in found if (tree := parse(archive, part, name)) is not None]
     if not sections:
         raise UnsupportedMedia(f"{name} is damaged: it has no contents", _SAVE)
-    writer = Writer(_shapes(parse(archive, "Contents/header.xml", name)))
-    blocks = [block for section in sections for block in writer.section(section)]
     head = parse(archive, "Contents/content.hpf", name)
-    facts = one_text(
-        "hwpx", "\n\n".join([*blocks, *writer.end()]), params.get("pages"), name, writer.left_out.notes()
-    )
-    return with_about(facts, dublin_core(head.iter() if head is not None else ())), []
+    items = [e for e in head.iter() if local(e) == "item"] if head is not None else []
+    held = set(names)
+    pictures = {
+        attribute(e, "id"): path
+        for e in items
+        for path in (attribute(e, "href"), f"Contents/{attribute(e, 'href')}")
+        if path in held
+    }
+    return sections, pictures, head
 
 
 def _shapes(head: ET.Element | None) -> Shapes:

@@ -23,7 +23,7 @@ _SILENT = (
     "cellSpan",
 )
 _SPACES = {"tab": "\t", "lineBreak": "\n", "nbSpace": " ", "fwSpace": " ", "hyphen": "-"}
-_DRAWN = {"pic": "pictures", "ole": "embedded objects", "video": "films", "chart": "charts"}
+_DRAWN = {"ole": "embedded objects", "video": "films", "chart": "charts"}
 _ASIDE = ("footNote", "endNote", "header", "footer", "hiddenComment", "memo")
 _COUNTED = ("PAGE", "TOTAL_PAGE", "FOOTNOTE", "ENDNOTE")  # by what prints the pages
 _FORMS = {
@@ -130,6 +130,7 @@ class Writer:
             elif name in _ASIDE or (name == "fieldBegin" and attribute(e, "type") == "MEMO"):
                 yield self._aside(e, name, depth)
             elif name not in _SILENT:
+                yield "[picture]" * (name == "pic")
                 if name in _DRAWN:
                     self.left_out.add(_DRAWN[name], "in the text")
                 hung += [attribute(e, "text")] if name == "textart" else []

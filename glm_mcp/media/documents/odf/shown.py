@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from xml.etree import ElementTree as ET
 
+from glm_mcp.media.documents.common.shown import Shown, belong_to_design, kept
 from glm_mcp.media.documents.ooxml.package import Package
-from glm_mcp.media.documents.ooxml.shown import Shown, belong_to_design, kept
 from glm_mcp.media.documents.zip_xml import attribute, local
 
 _LENGTH = re.compile(r"([\d.]{1,12})(cm|mm|in|pt|pc|px)")
@@ -38,7 +38,7 @@ class FramePictures:
             for frame in _frames(node)
             if (part := self._part(frame)) and part not in self._design
         ]
-        return kept(self._package, shown, place)
+        return kept(self._package.left_out, shown, place)
 
     def _part(self, frame: ET.Element) -> str:
         """The first of the forms of the picture that the file holds."""

@@ -138,13 +138,13 @@ class Package:
         info = self._parts.get(path.lower())
         return (0, 0) if info is None else (info.CRC, info.file_size)
 
-    def read(self, path: str) -> bytes:
-        """The bytes of a part, b"" when there is none or it cannot be unpacked. Raises MediaTooLarge."""
+    def read(self, path: str, most: int | None = None) -> bytes:
+        """The bytes of a part, or the first of them, b"" when there is none or it cannot be unpacked. Raises MediaTooLarge."""
         info = self._parts.get(path.lower())
         if info is None:
             return b""
         try:
-            return member(self._archive, info, self.name)
+            return member(self._archive, info, self.name, most=most)
         except UnsupportedMedia:
             self.left_out.add("parts that cannot be unpacked", path)
             return b""

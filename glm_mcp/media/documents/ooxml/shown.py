@@ -1,65 +1,24 @@
-"""Which pictures a slide or a Word text shows, how large, and whether they say more than its words."""
+"""Which pictures a slide or a Word text shows, and how large."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple, TypeVar
 from xml.etree import ElementTree as ET
 
+from glm_mcp.media.documents.common.shown import Box, Shown, belong_to_design, kept
 from glm_mcp.media.documents.ooxml.package import Package, child, descendants, tag, value, whole
-from glm_mcp.media.documents.page.text_layer import letters_in
 from glm_mcp.media.documents.zip_xml import attribute
 
 _SLIDE = 12_192_000, 6_858_000  # in the format's own units, 914,400 an inch, where the file does not say
 _A4 = 7_560_000 * 10_692_000
 _POINT = 12_700
 _FAR = 10**10
-_SMALL = 0.02  # of a page: an icon, a bullet, a logo
-_COVERED = 0.15  # of a page, from which on pictures are what it says, unless more is to be read there
-_LETTERS = 250  # beside pictures that cover a whole page
-_AGAIN, _SHARE = 4, 0.25  # a picture on so many slides, and on this share of all, belongs to their design
 _PALE = 35_000  # thousandths of a percent: a watermark
 _UNKNOWN = 0.25  # of a slide, where a picture's place is not said
-_METAFILES = (".emf", ".wmf", ".emz", ".wmz", ".svm")  # which nothing here draws
-_MARK = re.compile(r"\[picture(?:: [^\]]{0,1000})?\]")
 _LENGTH = re.compile(r"(width|height):\s*([\d.]{1,12})\s*(pt|in|cm|mm|px)?")
 _UNITS = {"pt": _POINT, "in": 914_400, "cm": 360_000, "mm": 36_000, "px": 9_525}
-
-Key = TypeVar("Key")
-Box = tuple[float, float, float, float]  # left, top, width, height
-
-
-class Shown(NamedTuple):
-    """A picture: its part, what share of a page it takes, and the region that is seen of it, in percent of it."""
-
-    part: str
-    share: float
-    crop: Box | None = None
-
-
-def why_shown(text: str, shown: Sequence[Shown], most: float = 1.0) -> str:
-    """Why the pictures must go along: "pictures" (they say more than `text`), "illustrated" (it says enough, and they are
-    large), or "". `most`: pages that they can cover.
-    """
-    covered = min(most, sum(picture.share for picture in shown))
-    if covered < _COVERED:
-        return ""
-    return "pictures" if letters_in(_MARK.sub("", text)) < _LETTERS * covered else "illustrated"
-
-
-def belong_to_design(seen: Counter[Key], slides: int) -> set[Key]:
-    """Pictures, by how many of the slides show each, that are their design."""
-    often = max(_AGAIN, _SHARE * slides)
-    return {picture for picture, count in seen.items() if count >= often}
-
-
-def marked(facts: dict[str, Any], why: str) -> dict[str, Any]:
-    """The facts of a text without pages, all of which `why` is said of; of parts nobody knows which shows what."""
-    if len(facts["pages"]) == facts["total"] == 1:
-        facts["pages"] = [(number, label, text, why) for number, label, text, _ in facts["pages"]]
-    return facts
 
 
 class SlidePictures:
@@ -72,7 +31,7 @@ class SlidePictures:
         self._size = (across, down) if across > 0 and down > 0 else _SLIDE
         self._places: dict[str, dict[str, ET.Element]] = {}  # of the places to fill, by layout and number
         seen = Counter[tuple[int, int]]()
-        for slide, count in Counter(slides).items() if len(slides) >= _AGAIN else ():
+        for slide, count in Counter(slides).items():
             links = package.links(slide).values()
             images = {package.identity(link.target) for link in links if link.kind == "image"}
             seen.update(dict.fromkeys(images, count))
@@ -84,7 +43,7 @@ class SlidePictures:
         shapes = child(tree, "p:cSld", "p:spTree")
         drawn = [] if background is None else [self._shown(part, background, 1.0)]
         drawn += [] if shapes is None else self._within(part, shapes, (1.0, 1.0, 0.0, 0.0))
-        return kept(self._package, [shown for shown in drawn if shown], place)
+        return kept(self._package.left_out, [shown for shown in drawn if shown], place)
 
     def _within(self, part: str, shapes: ET.Element, frame: Box) -> Iterator[Shown | None]:
         """`frame`: how places in a group become places on the slide, as factors and offsets."""
@@ -131,7 +90,7 @@ class SlidePictures:
         fill = next(
             (f for f in (*_fills(shape), *_fills(child(shape, "p:spPr"))) if child(f, "a:tile") is None), None
         )
-        shown = _picture(self._package, part, fill, share)
+        shown = picture_of(self._package, part, fill, share)
         return None if shown and self._package.identity(shown.part) in self._design else shown
 
 
@@ -171,8 +130,8 @@ def _units(text: str | None) -> int:
     return max(-_FAR, min(whole(text), _FAR))
 
 
-def _picture(package: Package, part: str, fill: ET.Element | None, share: float) -> Shown | None:
-    """None for what the file does not hold, and for a watermark."""
+def picture_of(package: Package, part: str, fill: ET.Element | None, share: float) -> Shown | None:
+    """The picture that fills a shape; None for what the file does not hold, and for a watermark."""
     blip = child(fill, "a:blip")
     if fill is None or blip is None:
         return None
@@ -188,24 +147,7 @@ def _picture(package: Package, part: str, fill: ET.Element | None, share: float)
 
 def in_text(package: Package, part: str, tree: ET.Element, place: str = "") -> list[Shown]:
     """Those of a Word text in its order, as of `kept`; their shares are of a page of A4."""
-    return kept(package, list(_in_text(package, part, tree)), place)
-
-
-def kept(package: Package, pictures: Sequence[Shown], place: str) -> list[Shown]:
-    """Each once, without small ones and those that cannot be shown to a model, which is noted under `place` where they are
-    large.
-    """
-    found, lost = dict[tuple[str, Box | None], Shown](), 0.0
-    for picture in pictures:
-        if picture.part.lower().endswith(_METAFILES):
-            lost += picture.share
-        elif picture.share >= _SMALL:
-            found.setdefault((picture.part, picture.crop), picture)
-    if place and lost >= _COVERED:
-        package.left_out.add(
-            "pictures in formats of Windows (EMF, WMF), which the file saved as PDF would show", place
-        )
-    return list(found.values())
+    return kept(package.left_out, list(_in_text(package, part, tree)), place)
 
 
 def _in_text(package: Package, part: str, node: ET.Element) -> Iterator[Shown]:
@@ -215,9 +157,9 @@ def _in_text(package: Package, part: str, node: ET.Element) -> Iterator[Shown]:
                 yield from next(filter(None, (list(_in_text(package, part, form)) for form in e)), [])
             case "wp:inline" | "wp:anchor":
                 pictures = list(descendants(e, "pic:blipFill"))
-                whole_share = _share(value(e, "wp:extent", name="cx"), value(e, "wp:extent", name="cy"))
+                whole_share = page_share(value(e, "wp:extent", name="cx"), value(e, "wp:extent", name="cy"))
                 for fill in pictures:
-                    if shown := _picture(package, part, fill, whole_share / len(pictures)):
+                    if shown := picture_of(package, part, fill, whole_share / len(pictures)):
                         yield shown
             case "v:shape" | "v:rect" | "v:group":
                 images = list(descendants(e, "v:imagedata"))
@@ -231,7 +173,8 @@ def _in_text(package: Package, part: str, node: ET.Element) -> Iterator[Shown]:
                 yield from _in_text(package, part, e)
 
 
-def _share(across: str | None, down: str | None) -> float:
+def page_share(across: str | None, down: str | None) -> float:
+    """What of a page of A4 these sides take, which are in the format's own units."""
     return min(max(_units(across), 0) * max(_units(down), 0) / _A4, 1.0)
 
 

@@ -11,6 +11,7 @@ from glm_mcp.media.documents.ooxml.chart import chart_blocks, diagram_lines
 from glm_mcp.media.documents.ooxml.embedded import embedded, embedded_text
 from glm_mcp.media.documents.ooxml.package import Package, child, descendants, relation, tag, texts, whole
 from glm_mcp.media.documents.sheets.grid import place
+from glm_mcp.media.documents.sheets.shown import corner
 from glm_mcp.media.documents.zip_xml import attribute, local
 from glm_mcp.text import unescaped
 
@@ -47,8 +48,7 @@ def drawn_on(package: Package, part: str, title: str) -> Iterator[str]:
 
 def _anchored(package: Package, anchor: ET.Element, part: str, title: str) -> Iterator[str]:
     start = child(anchor, "xdr:from")
-    row, column = (whole(texts(start, f"xdr:{n}")) if start is not None else 0 for n in ("row", "col"))
-    at = place(row, column) if start is not None else ""
+    at = place(*corner(start)) if start is not None else ""
     where = f"sheet '{title}'"
     seen: set[int] = set()  # of the newer and the older form of one thing, the first
     for node in anchor.iter():
@@ -68,7 +68,8 @@ def _anchored(package: Package, anchor: ET.Element, part: str, title: str) -> It
                     yield from chart_blocks(package, package.link(part, relation(node)).target, where)
             case "xdr:pic":
                 alt = next((attribute(e, "descr") for e in descendants(node, "xdr:cNvPr")), "")
-                yield f"[picture: {' '.join(alt.split())}]" if alt.strip() else "[picture]"
+                said = f": {' '.join(alt.split())}" * bool(alt.strip())
+                yield f"[picture{f' at {at}' if at else ''}{said}]"
                 seen |= {id(e) for e in descendants(node, "xdr:cNvPr")}
             case "xdr:cNvPr" if words := " ".join(attribute(node, "descr").split()):
                 yield f"[drawing: {words}]"

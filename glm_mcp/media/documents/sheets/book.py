@@ -28,8 +28,11 @@ def read_sheets(
     name: str,
     left_out: LeftOut,
     read: Callable[[Sheet[T]], tuple[str, list[str]]],
+    why: Callable[[Sheet[T], str], str] = lambda _sheet, _text: "",
 ) -> dict[str, Any]:
-    """`read` gives what a sheet says, and notes on it. Raises InvalidRequest (pages)."""
+    """`read` gives what a sheet says, and notes on it; `why` of a sheet and that, why its pictures must go along. Raises
+    InvalidRequest (pages).
+    """
     rows, notes = [], []
     for number in choose(spec, len(sheets), name, unit="sheet", names=[s.name for s in sheets]):
         sheet = sheets[number - 1]
@@ -37,5 +40,5 @@ def read_sheets(
         notes += said
         chart = " (chart)" if sheet.is_chart else ""
         hidden = " (hidden)" if sheet.is_hidden else ""
-        rows.append((number, f"sheet '{sheet.name}'{chart}{hidden}", text, ""))
+        rows.append((number, f"sheet '{sheet.name}'{chart}{hidden}", text, why(sheet, text)))
     return result(kind, rows, len(sheets), [*notes, *left_out.notes()])

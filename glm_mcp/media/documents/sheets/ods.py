@@ -5,22 +5,26 @@ from __future__ import annotations
 import io
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from xml.etree import ElementTree as ET
 
 from glm_mcp.errors import UnsupportedMedia
 from glm_mcp.media.documents.about import of_open_document, with_about
+from glm_mcp.media.documents.common.shown import PagesShown, Shown
 from glm_mcp.media.documents.odf.forms import controls
 from glm_mcp.media.documents.odf.furniture import printed
 from glm_mcp.media.documents.odf.inline import Inline
 from glm_mcp.media.documents.odf.numbering import Numbering
+from glm_mcp.media.documents.odf.shown import FramePictures
+from glm_mcp.media.documents.ooxml.package import Package
 from glm_mcp.media.documents.opendocument import Writer, styles_of, times
 from glm_mcp.media.documents.sheets.beside import comment_block
 from glm_mcp.media.documents.sheets.book import Sheet, read_sheets
 from glm_mcp.media.documents.sheets.grid import Grid, Range, place, sheet_text
 from glm_mcp.media.documents.sheets.rules import rule_lines
+from glm_mcp.media.documents.sheets.shown import sheets_shown, why_sheet
 from glm_mcp.media.documents.zip_xml import attribute, local, member, refuse_entities
 
 _SHORT_DATE = re.compile(r"\d{1,4}\D\d{1,2}\D\d{1,4}")  # whose order of day and month nobody knows
@@ -36,6 +40,7 @@ class _Sheet:
     merged: list[Range] = field(default_factory=list)
     comments: list[str] = field(default_factory=list)
     beside: list[str] = field(default_factory=list)
+    shown: list[tuple[str, ET.Element]] = field(default_factory=list)  # what may hold pictures, by its cell
     row: int = 0
     # By the name of a rule, until one of its cells has come.
     rules: dict[str, ET.Element] = field(default_factory=dict)
@@ -52,13 +57,12 @@ class _Styles:
 
 def read_ods(archive: zipfile.ZipFile, spec: str | None, name: str) -> dict[str, Any]:
     """Raises UnsupportedMedia, MediaTooLarge, InvalidRequest (pages)."""
-    data = member(archive, "content.xml", name)
-    refuse_entities(data, name)
     writer = Writer(archive, name, Inline(archive, name, ()), Numbering(()))
     styles = _Styles()
-    sheets = [Sheet(s.name, s) for s in _sheets(data, writer, styles)]
+    sheets = _workbook(archive, name, writer, styles)
     if not sheets:
         raise UnsupportedMedia(f"{name} is damaged: it holds no sheets", "Save it again as ODS or CSV.")
+    pictures = FramePictures(Package(archive, name, writer.left_out), (), ET.Element("none"))
     sheets = [replace(s, is_hidden=s.at.style in styles.hidden) for s in sheets]
     masters = {attribute(e, "name"): e for e in styles_of(archive, name).iter() if local(e) == "master-page"}
 
@@ -69,8 +73,33 @@ def read_ods(archive: zipfile.ZipFile, spec: str | None, name: str) -> dict[str,
         lines = [] if page is None else printed(page, writer.inline)
         return sheet_text(found.grid, [*found.beside, *comment_block(found.comments), *lines], found.name)
 
-    facts = read_sheets("ods", sheets, spec, name, writer.left_out, read)
+    def why(sheet: Sheet[_Sheet], text: str) -> str:
+        return why_sheet(text, _pictures(pictures, sheet.at, f"sheet '{sheet.name}'"))
+
+    facts = read_sheets("ods", sheets, spec, name, writer.left_out, read, why)
     return with_about(facts, [*of_open_document(archive, name), *styles.names])
+
+
+def pictures_of_ods(package: Package, archive: zipfile.ZipFile, numbers: Sequence[int]) -> PagesShown:
+    """As of `pages_shown`. Raises UnsupportedMedia, MediaTooLarge, InvalidRequest."""
+    writer = Writer(archive, package.name, Inline(archive, package.name, ()), Numbering(()))
+    sheets = _workbook(archive, package.name, writer, _Styles())
+    pictures = FramePictures(package, (), ET.Element("none"))
+    return sheets_shown(package, sheets, numbers, lambda sheet: _pictures(pictures, sheet.at))
+
+
+def _pictures(pictures: FramePictures, sheet: _Sheet, where: str = "") -> list[Shown]:
+    found: dict[str, Shown] = {}
+    for at, holder in sheet.shown:
+        for shown in pictures.on(holder, where):
+            found.setdefault(shown.part, shown._replace(place=at))
+    return list(found.values())
+
+
+def _workbook(archive: zipfile.ZipFile, name: str, writer: Writer, styles: _Styles) -> list[Sheet[_Sheet]]:
+    data = member(archive, "content.xml", name)
+    refuse_entities(data, name)
+    return [Sheet(s.name, s) for s in _sheets(data, writer, styles)]
 
 
 def _sheets(data: bytes, writer: Writer, styles: _Styles) -> Iterator[_Sheet]:
@@ -97,6 +126,7 @@ def _sheets(data: bytes, writer: Writer, styles: _Styles) -> Iterator[_Sheet]:
                     element.clear()
                 elif name == "shapes":
                     sheet.beside += writer.blocks(element)
+                    sheet.shown.append(("", element))
     except (ET.ParseError, ValueError, LookupError):
         writer.left_out.add("the rest of a part that is damaged", "content.xml")
         if sheet is not None:
@@ -145,6 +175,7 @@ def _row(element: ET.Element, sheet: _Sheet, writer: Writer) -> None:
                 wrapper = ET.Element("shape")
                 wrapper.append(part)
                 sheet.beside += writer.blocks(wrapper)
+                sheet.shown.append((place(sheet.row, column), wrapper))
         column += again
     for i in range(min(repeated, times(element, "number-rows-repeated")) if cells else 0):
         for at, text in cells:

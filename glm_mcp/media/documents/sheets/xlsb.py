@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import functools
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from glm_mcp.errors import UnsupportedMedia
 from glm_mcp.media.documents.about import of_package, with_about
+from glm_mcp.media.documents.common.shown import PagesShown
 from glm_mcp.media.documents.ooxml.chart import hyperlink
 from glm_mcp.media.documents.ooxml.number_format import BUILT_IN
 from glm_mcp.media.documents.ooxml.package import Package
@@ -24,6 +25,7 @@ from glm_mcp.media.documents.sheets.book import Sheet, read_sheets
 from glm_mcp.media.documents.sheets.cells import COLUMNS, ROWS
 from glm_mcp.media.documents.sheets.grid import Grid, Range, place, range_name, sheet_text
 from glm_mcp.media.documents.sheets.rules import rule_said
+from glm_mcp.media.documents.sheets.shown import SheetPictures, sheets_shown, why_sheet
 from glm_mcp.media.documents.sheets.values import ERRORS, Values, number_text, rk
 
 # Numbers of records.
@@ -36,6 +38,28 @@ _LIST, _TEXT = 3, 0x17  # kind of a rule; a formula that is a text
 
 def read_xlsb(package: Package, spec: str | None, name: str) -> dict[str, Any]:
     """Raises UnsupportedMedia, MediaTooLarge, InvalidRequest (pages)."""
+    main, sheets, since_1904 = _workbook(package)
+    if not sheets:
+        raise UnsupportedMedia(f"{name} is damaged: it names no sheets", "Save it again as XLSX or CSV.")
+    values = Values(_strings(package, main), _formats(package, main), since_1904=since_1904)
+    read = functools.partial(_read, package, values)
+    pictures = SheetPictures(package, main)
+
+    def why(sheet: Sheet[str], text: str) -> str:
+        return why_sheet(text, pictures.on(sheet, b"", f"sheet '{sheet.name}'"))
+
+    facts = read_sheets("xlsb", sheets, spec, name, package.left_out, read, why)
+    return with_about(facts, of_package(package))
+
+
+def pictures_of_xlsb(package: Package, numbers: Sequence[int]) -> PagesShown:
+    """As of `pages_shown`. Raises InvalidRequest."""
+    main, sheets, _ = _workbook(package)
+    return sheets_shown(package, sheets, numbers, SheetPictures(package, main).on)
+
+
+def _workbook(package: Package) -> tuple[str, list[Sheet[str]], bool]:
+    """Its part, its sheets, and whether its days count from 1904."""
     main = package.main("xl/workbook.bin")
     since_1904 = False
     sheets: list[Sheet[str]] = []
@@ -47,12 +71,7 @@ def read_xlsb(package: Package, spec: str | None, name: str) -> dict[str, Any]:
             link, (title, _) = package.link(main, relation), _string(body, at)
             chart, hidden = link.kind == "chartsheet", body[0] in (1, 2)
             sheets.append(Sheet(title, link.target, is_chart=chart, is_hidden=hidden))
-    if not sheets:
-        raise UnsupportedMedia(f"{name} is damaged: it names no sheets", "Save it again as XLSX or CSV.")
-    values = Values(_strings(package, main), _formats(package, main), since_1904=since_1904)
-    read = functools.partial(_read, package, values)
-    facts = read_sheets("xlsb", sheets, spec, name, package.left_out, read)
-    return with_about(facts, of_package(package))
+    return main, sheets, since_1904
 
 
 def _records(data: bytes) -> Iterator[tuple[int, bytes]]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import functools
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 from xml.etree import ElementTree as ET
 
 from glm_mcp.errors import UnsupportedMedia
 from glm_mcp.media.documents.about import of_package, with_about
+from glm_mcp.media.documents.common.shown import PagesShown
 from glm_mcp.media.documents.ooxml.chart import hyperlink
 from glm_mcp.media.documents.ooxml.number_format import BUILT_IN
 from glm_mcp.media.documents.ooxml.package import Package, child, descendants, relation, value, whole
@@ -26,6 +27,7 @@ from glm_mcp.media.documents.sheets.book import Sheet, read_sheets
 from glm_mcp.media.documents.sheets.cells import COLUMNS, ROWS, cells_of, column, rich_text
 from glm_mcp.media.documents.sheets.grid import Grid, Range, sheet_text
 from glm_mcp.media.documents.sheets.rules import rules_on
+from glm_mcp.media.documents.sheets.shown import SheetPictures, sheets_shown, why_sheet
 from glm_mcp.media.documents.sheets.values import Values
 from glm_mcp.media.documents.zip_xml import attribute, local, refuse_entities
 from glm_mcp.text import unescaped
@@ -39,15 +41,25 @@ _LINKED = re.compile(r'\s*(?:_xlfn\.)?HYPERLINK\(\s*"((?:https?|ftp|mailto):[^"]
 
 def read_xlsx(package: Package, spec: str | None, name: str) -> dict[str, Any]:
     """Raises UnsupportedMedia, MediaTooLarge, InvalidRequest (pages)."""
-    main = package.main("xl/workbook.xml")
-    tree = package.tree(main)
-    sheets = [] if tree is None else list(_sheets(package, main, tree))
+    main, tree, sheets = _workbook(package)
     if not sheets:
         raise UnsupportedMedia(f"{name} is damaged: it names no sheets", "Save it again as XLSX or CSV.")
     since_1904 = (value(tree, "x:workbookPr", name="date1904") or "") in ("1", "true")
     book = _Book(package, main, since_1904=since_1904)
-    facts = read_sheets("xlsx", sheets, spec, name, package.left_out, book.read)
+    facts = read_sheets("xlsx", sheets, spec, name, package.left_out, book.read, book.why)
     return with_about(facts, [*of_package(package), *_texts_of_names(tree)])
+
+
+def pictures_of_xlsx(package: Package, numbers: Sequence[int]) -> PagesShown:
+    """As of `pages_shown`. Raises InvalidRequest."""
+    main, _, sheets = _workbook(package)
+    return sheets_shown(package, sheets, numbers, SheetPictures(package, main).on)
+
+
+def _workbook(package: Package) -> tuple[str, ET.Element | None, list[Sheet[str]]]:
+    main = package.main("xl/workbook.xml")
+    tree = package.tree(main)
+    return main, tree, [] if tree is None else list(_sheets(package, main, tree))
 
 
 def _sheets(package: Package, main: str, tree: ET.Element) -> Iterator[Sheet[str]]:
@@ -78,6 +90,8 @@ class _Book:
         self._package = package
         self._main = main
         self._since_1904 = since_1904
+        self._pictures = SheetPictures(package, main)
+        self._data = b""  # of the sheet that was read last
 
     @functools.cached_property
     def _values(self) -> Values:
@@ -120,9 +134,10 @@ class _Book:
         if not self._package.has(sheet.at):
             self._package.left_out.add("sheets that the file does not hold", f"'{sheet.name}'")
             return "", []
-        data = self._package.read(sheet.at)
+        data = self._data = self._package.read(sheet.at)
         refuse_entities(data, self._package.name)
         grid, pending = self._cells(data, sheet.name)
+        self._pictures.name_in(grid, data)
         self._link(grid, data, sheet)
         grid.fill([_range(reference.decode()) for reference in _MERGED.findall(data)])
         remarks = comment_block([*comments_on(self._package, sheet.at, self._people), *rules_on(data)])
@@ -138,6 +153,10 @@ class _Book:
                 f"sheet '{sheet.name}': a pivot table without its cells, which Excel fills in: open and save it there"
             )
         return text, notes
+
+    def why(self, sheet: Sheet[str], text: str) -> str:
+        """Why the pictures of the sheet that was read last must go along."""
+        return why_sheet(text, self._pictures.on(sheet, self._data, f"sheet '{sheet.name}'"))
 
     def _cells(self, data: bytes, title: str) -> tuple[Grid, int]:
         """The cells, and how many formulas have no stored result."""

@@ -62,9 +62,9 @@ class Binary:
     """Raises struct.error, IndexError or ValueError for a damaged file."""
 
     def __init__(self, stream: bytes, table: bytes, data: bytes) -> None:
-        self._stream = stream
+        self.stream = stream
         self._table = table
-        self._data = data
+        self.data = data
         # Characters of: the text, footnotes, page heads, macros, comments, endnotes, text boxes.
         self.counts = struct.unpack_from("<7i", stream, 0x4C)
         self._pieces = list(self._read_pieces())
@@ -78,7 +78,7 @@ class Binary:
 
     def part(self, index: int) -> bytes:
         """A structure of the table stream, by its place in the list of them."""
-        at, size = struct.unpack_from("<II", self._stream, 0x9A + 8 * index)
+        at, size = struct.unpack_from("<II", self.stream, 0x9A + 8 * index)
         return self._table[at : at + size]
 
     def places(self, index: int, size: int) -> tuple[list[int], list[bytes]]:
@@ -105,7 +105,7 @@ class Binary:
     def _letters(self, piece: _Piece) -> str:
         """As many as its places; of a pair that stands for one, each."""
         count = piece.last - piece.first
-        raw = self._stream[piece.at : piece.at + count * piece.size]
+        raw = self.stream[piece.at : piece.at + count * piece.size]
         if len(raw) < count * piece.size:
             raise ValueError("cut off")
         if piece.size == 1:
@@ -117,7 +117,7 @@ class Binary:
     def _runs(self, index: int, step: int) -> Iterator[_Run]:
         """Of paragraphs (13 bytes an entry of a page of them) or of characters (1 byte)."""
         for packed in dict.fromkeys(self.places(index, 4)[1]):
-            page = self._stream[_PAGE * (struct.unpack("<I", packed)[0] & 0x3FFFFF) :][:_PAGE]
+            page = self.stream[_PAGE * (struct.unpack("<I", packed)[0] & 0x3FFFFF) :][:_PAGE]
             if len(page) < _PAGE:
                 continue
             count = page[-1]
@@ -132,8 +132,8 @@ class Binary:
         for code in _ELSEWHERE:
             if code in properties:
                 at = int.from_bytes(properties[code], "little")
-                size = int.from_bytes(self._data[at : at + 2], "little")
-                properties = properties | _properties(self._data[at + 2 : at + 2 + size])
+                size = int.from_bytes(self.data[at : at + 2], "little")
+                properties = properties | _properties(self.data[at + 2 : at + 2 + size])
         return properties
 
     def paragraph(self, place: int) -> tuple[int, Properties]:
@@ -162,14 +162,14 @@ class Binary:
         if OBJECT not in properties:
             return None
         at = int.from_bytes(properties[OBJECT], "little")
-        at += struct.unpack_from("<H", self._data, at + 4)[0]
-        mark, said = struct.unpack_from("<IH", self._data, at)
+        at += struct.unpack_from("<H", self.data, at + 4)[0]
+        mark, said = struct.unpack_from("<IH", self.data, at)
         if mark != 0xFFFFFFFF or said & 3 != 1:
             return None
         state = said >> 2 & 31
         if state > 1:  # as it is by default, which stands behind its name
             state = struct.unpack_from(
-                "<H", self._data, at + 14 + 2 * struct.unpack_from("<H", self._data, at + 10)[0]
+                "<H", self.data, at + 14 + 2 * struct.unpack_from("<H", self.data, at + 10)[0]
             )[0]
         return bool(state)
 
@@ -185,7 +185,7 @@ class Binary:
 
     def lists(self) -> Lists:
         found = Lists()
-        start, _ = struct.unpack_from("<II", self._stream, 0x9A + 8 * 73)
+        start, _ = struct.unpack_from("<II", self.stream, 0x9A + 8 * 73)
         count = min(struct.unpack_from("<H", self._table, start)[0], _LISTS) if self.part(73) else 0
         at = start + 2 + 28 * count
         for i in range(count):

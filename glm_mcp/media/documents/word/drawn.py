@@ -8,17 +8,27 @@ import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from glm_mcp.media.documents.word.binary import Binary
 
-_ANCHORS, _BOXES, _DRAWINGS = 40, 56, 50  # structures of the table stream
+_ANCHORS, _BOXES, DRAWINGS = 40, 56, 50  # structures of the table stream
 _ANCHOR, _BOX = 26, 22  # bytes of one
 _OF_DRAWING, _GROUP, _SHAPE = 0xF002, 0xF003, 0xF004  # records
 _NUMBER, _LOOKS = 0xF00A, 0xF00B
 _PICTURE = 0x0104  # among the looks
 _DEPTH = 20
 
-Float = range | None  # the places of a text box; a picture
+
+class Placed(NamedTuple):
+    """A picture: its number in the store, from 1, and its sides in twentieths of a point."""
+
+    picture: int
+    width: float
+    height: float
+
+
+Float = range | Placed  # the places of a text box; a picture
 
 
 @dataclass(slots=True)
@@ -27,6 +37,7 @@ class _Anchor:
     shape: int
     left: int
     top: int
+    right: int
     bottom: int
 
 
@@ -42,17 +53,19 @@ def drawn(binary: Binary) -> Drawn:
     """Those of one paragraph stand at its first mark, as they lie on the page."""
     ends = [mark.start() for mark in re.finditer("[\r\x07\x0c]", binary.text[: binary.counts[0]])]
     boxes = dict(_boxes(binary))
-    shapes = dict(_shapes(binary.part(_DRAWINGS)))
+    shapes = dict(_shapes(binary.part(DRAWINGS)))
     found = Drawn()
     for _, group in itertools.groupby(_anchors(binary), key=lambda a: bisect.bisect_left(ends, a.place)):
         anchors = list(_as_they_lie(list(group)))
         floats: list[Float] = []
         for anchor in anchors:
-            told = [(n, boxes.pop(n, None), is_picture) for n, is_picture in shapes.pop(anchor.shape, ())]
+            told = [(n, boxes.pop(n, None), picture) for n, picture in shapes.pop(anchor.shape, ())]
             texts = [places for _, places, _ in told if places is not None]
             texts.sort(key=lambda places: places.start)
             floats += texts
-            floats += [None for _, places, is_picture in told if places is None and is_picture]
+            pictures = [picture for _, places, picture in told if places is None and picture is not None]
+            across, down = anchor.right - anchor.left, (anchor.bottom - anchor.top) / max(len(pictures), 1)
+            floats += [Placed(picture, max(across, 0), max(down, 0)) for picture in pictures]
         found.at[min(a.place for a in anchors)] = floats
     found.others = sorted(boxes.values(), key=lambda places: places.start)
     return found
@@ -61,8 +74,8 @@ def drawn(binary: Binary) -> Drawn:
 def _anchors(binary: Binary) -> Iterator[_Anchor]:
     places, said = binary.places(_ANCHORS, _ANCHOR)
     for place, about in sorted(zip(places, said, strict=False)):
-        shape, left, top, _, bottom = struct.unpack_from("<Iiiii", about)
-        yield _Anchor(place, shape, left, top, bottom)
+        shape, left, top, right, bottom = struct.unpack_from("<Iiiii", about)
+        yield _Anchor(place, shape, left, top, right, bottom)
 
 
 def _as_they_lie(anchors: list[_Anchor]) -> Iterator[_Anchor]:
@@ -86,8 +99,8 @@ def _boxes(binary: Binary) -> Iterator[tuple[int, range]]:
             yield struct.unpack_from("<I", about, 14)[0], range(first, last)
 
 
-def _shapes(data: bytes) -> Iterator[tuple[int, list[tuple[int, bool]]]]:
-    """By the number of each shape or group of shapes: the numbers of its shapes, and whether they are pictures."""
+def _shapes(data: bytes) -> Iterator[tuple[int, list[tuple[int, int | None]]]]:
+    """By the number of each shape or group of shapes: the numbers of its shapes, and of the pictures in them."""
     at = 0
     while at + 8 <= len(data):
         kind, end = _record(data, at)
@@ -98,7 +111,7 @@ def _shapes(data: bytes) -> Iterator[tuple[int, list[tuple[int, bool]]]]:
         at = end + 1  # past a byte that says of which text the next one is
 
 
-def _of_page(data: bytes, start: int, stop: int) -> Iterator[tuple[int, list[tuple[int, bool]]]]:
+def _of_page(data: bytes, start: int, stop: int) -> Iterator[tuple[int, list[tuple[int, int | None]]]]:
     for kind, first, last in _inside(data, start, stop):
         shapes = list(_of_group(data, first, last, 0)) if kind == _GROUP else []
         if kind == _SHAPE:
@@ -107,7 +120,7 @@ def _of_page(data: bytes, start: int, stop: int) -> Iterator[tuple[int, list[tup
             yield shapes[0][0], shapes
 
 
-def _of_group(data: bytes, start: int, stop: int, depth: int) -> Iterator[tuple[int, bool]]:
+def _of_group(data: bytes, start: int, stop: int, depth: int) -> Iterator[tuple[int, int | None]]:
     if depth > _DEPTH:
         return
     for kind, first, last in _inside(data, start, stop):
@@ -117,16 +130,19 @@ def _of_group(data: bytes, start: int, stop: int, depth: int) -> Iterator[tuple[
             yield from _of_group(data, first, last, depth + 1)
 
 
-def _shape(data: bytes, start: int, stop: int) -> tuple[int, bool]:
-    number, is_picture = 0, False
+def _shape(data: bytes, start: int, stop: int) -> tuple[int, int | None]:
+    number: int = 0
+    picture: int | None = None
     for kind, first, last in _inside(data, start, stop):
         if kind == _NUMBER and last - first >= 4:
             number = struct.unpack_from("<I", data, first)[0]
         elif kind == _LOOKS:
-            codes = (struct.unpack_from("<H", data, at)[0] & 0x3FFF for at in range(first, last - 5, 6))
             count = struct.unpack_from("<H", data, first - 8)[0] >> 4
-            is_picture = _PICTURE in itertools.islice(codes, count)
-    return number, is_picture
+            for at in itertools.islice(range(first, last - 5, 6), count):
+                code, value = struct.unpack_from("<HI", data, at)
+                if code & 0x3FFF == _PICTURE:
+                    picture = value
+    return number, picture
 
 
 def _record(data: bytes, at: int) -> tuple[int, int]:

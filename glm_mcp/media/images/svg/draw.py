@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import io
 import xml.etree.ElementTree as ET
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -23,13 +24,20 @@ _REACHES, _LOOK = (2000, 20_000), 1000
 
 def svg_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
     """Params and result as `pipeline.image_job`; pixels of `original` are units of the drawing."""
+    return draw_job(file.read(), params)
+
+
+def draw_job(
+    data: bytes, params: dict[str, Any], said: Sequence[str] = ()
+) -> tuple[dict[str, Any], list[bytes]]:
+    """As `svg_job`, with notes of who made the drawing."""
     from glm_mcp.media.images import pipeline
     from glm_mcp.media.images.options import Options
 
     options = Options.of(params)
-    png, size, factor, notes = render(file.read(), options.name)
+    png, size, factor, notes = render(data, options.name)
     pictures = pipeline.make(png, replace(options, kind="png", units=factor))
-    return pipeline.pack(pipeline.with_notes([replace(p, original=size) for p in pictures], notes))
+    return pipeline.pack(pipeline.with_notes([replace(p, original=size) for p in pictures], [*said, *notes]))
 
 
 def render(data: bytes, name: str) -> tuple[bytes, tuple[int, int], float, list[str]]:

@@ -125,8 +125,8 @@ def test_forms_formulas_and_remarks_are_given_and_pictures_named() -> None:
     )  # fmt: skip
     group = f"<hp:memogroup><hp:memo><hp:paraList>{run(t('다시'))}</hp:paraList></hp:memo></hp:memogroup>"
     facts = read(hwpx(section + group))
-    assert facts["pages"][0][2] == "값 `a over b`漢字(한자)서울\n\n[remark: 확인]\n\n[remark: 다시]"
-    assert facts["notes"] == ["left out, pictures: in the text"]
+    assert facts["pages"][0][2] == "값 `a over b`漢字(한자)서울[picture]\n\n[remark: 확인]\n\n[remark: 다시]"
+    assert facts["notes"] == []
 
 
 def test_a_formula_in_a_box_is_said_once() -> None:

@@ -1,0 +1,111 @@
+"""Where the pictures of each kind of file stand."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any, BinaryIO
+from xml.etree import ElementTree as ET
+
+from glm_mcp.media.documents import opendocument
+from glm_mcp.media.documents.common.shown import PagesShown, Parts, Shown, within
+from glm_mcp.media.documents.doc import word_package
+from glm_mcp.media.documents.docx import main_text, word_archive
+from glm_mcp.media.documents.epub import pictures_of_book
+from glm_mcp.media.documents.hangul.hwp import pictures_of_hwp
+from glm_mcp.media.documents.hangul.hwpx import pictures_of_hwpx
+from glm_mcp.media.documents.odf.container import open_container
+from glm_mcp.media.documents.odf.shown import FramePictures
+from glm_mcp.media.documents.ooxml.deck import slides_of
+from glm_mcp.media.documents.ooxml.package import Package
+from glm_mcp.media.documents.ooxml.shown import SlidePictures, in_text
+from glm_mcp.media.documents.pages import LeftOut
+from glm_mcp.media.documents.sheets.ods import pictures_of_ods
+from glm_mcp.media.documents.sheets.xlsb import pictures_of_xlsb
+from glm_mcp.media.documents.sheets.xlsx import pictures_of_xlsx
+from glm_mcp.media.documents.slides.ppt import pictures_of_ppt
+from glm_mcp.media.documents.web.comic import pictures_of_comic
+from glm_mcp.media.documents.web.mobi import pictures_of_mobi
+from glm_mcp.media.documents.zip_xml import open_zip
+
+TEXT = "the text"  # what a page is called that is all of a text
+_OF_SLIDE, _OF_TEXT = 8, 100  # pictures
+
+_Pages = Iterator[tuple[int, str, list[Shown]]]
+
+
+def pages_shown(file: BinaryIO, params: dict[str, Any], left_out: LeftOut) -> PagesShown:
+    """Those of the pages `params["numbers"]` of a file of `params["kind"]`. Raises UnsupportedMedia, MediaTooLarge,
+    InvalidRequest; reading the pages may too.
+    """
+    return _READERS[params["kind"]](file, params, left_out)
+
+
+def _word(file: BinaryIO, params: dict[str, Any], left_out: LeftOut) -> PagesShown:
+    is_old = params["kind"] == "doc"
+    archive = (
+        word_package(file, params["name"], pictures=True)[0] if is_old else word_archive(file, params)[0]
+    )
+    package = Package(archive, params["name"], left_out)
+    main, bodies = main_text(package)
+    shown = [picture for body in bodies for picture in in_text(package, main, body)]
+    return _text(package, shown)
+
+
+def _powerpoint(file: BinaryIO, params: dict[str, Any], left_out: LeftOut) -> PagesShown:
+    package = Package(open_zip(file, params["name"]), params["name"], left_out)
+    slides = slides_of(package)
+    pictures = SlidePictures(package, slides)
+
+    def pages() -> _Pages:
+        for number in within(params["numbers"], len(slides), package.name):
+            tree = package.tree(slides[number - 1])
+            if tree is not None:
+                yield number, f"slide {number}", pictures.on(slides[number - 1], tree)
+
+    return PagesShown(package, pages(), _OF_SLIDE, math.inf)
+
+
+def _open_document(file: BinaryIO, params: dict[str, Any], left_out: LeftOut) -> PagesShown:
+    package = Package(open_container(file, params["name"]), params["name"], left_out)
+    body = opendocument.body_of(package.tree("content.xml"))
+    styles = package.tree("styles.xml")
+    slides = [] if body is None else opendocument.slides_of(body)
+    pictures = FramePictures(package, slides, ET.Element("none") if styles is None else styles)
+    if not slides:
+        return _text(package, [] if body is None else pictures.on(body))
+    numbers = within(params["numbers"], len(slides), package.name)
+    pages = ((number, f"slide {number}", pictures.on(slides[number - 1])) for number in numbers)
+    return PagesShown(package, pages, _OF_SLIDE, math.inf)
+
+
+def _workbook(file: BinaryIO, params: dict[str, Any], left_out: LeftOut) -> PagesShown:
+    opened = open_container if params["kind"] == "ods" else open_zip
+    archive = opened(file, params["name"])
+    package = Package(archive, params["name"], left_out)
+    if params["kind"] == "ods":
+        return pictures_of_ods(package, archive, params["numbers"])
+    reader = pictures_of_xlsx if params["kind"] == "xlsx" else pictures_of_xlsb
+    return reader(package, params["numbers"])
+
+
+def _hangul(file: BinaryIO, params: dict[str, Any], left_out: LeftOut) -> PagesShown:
+    reader = pictures_of_hwp if params["kind"] == "hwp" else pictures_of_hwpx
+    return _text(*reader(file, params, left_out))
+
+
+def _text(package: Parts, shown: list[Shown]) -> PagesShown:
+    return PagesShown(package, iter([(1, TEXT, shown)]), _OF_TEXT, 1.0)
+
+
+_READERS: dict[str, Callable[[BinaryIO, dict[str, Any], LeftOut], PagesShown]] = {
+    **dict.fromkeys(("docx", "doc"), _word),
+    "pptx": _powerpoint,
+    **dict.fromkeys(("xlsx", "xlsb", "ods"), _workbook),
+    "ppt": lambda file, params, _: pictures_of_ppt(file, params),
+    **dict.fromkeys(("hwp", "hwpx"), _hangul),
+    "mobi": pictures_of_mobi,
+    "cbz": pictures_of_comic,
+    "epub": pictures_of_book,
+    **dict.fromkeys(("odt", "odp", "odg"), _open_document),
+}
