@@ -7,8 +7,10 @@ import json
 import re
 import shutil
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
+import anyio
 import pytest
 from support.busy import slowness
 from support.cases import each
@@ -30,12 +32,17 @@ from support.toolkit import (
     words,
 )
 
+from glm_mcp.clients.table import client_named
+from glm_mcp.errors import QuotaError
 from glm_mcp.glm.messages import Image
+from glm_mcp.glm.progress import Progress
 from glm_mcp.media.types import Picture
 from glm_mcp.registry import CARDS
-from glm_mcp.server.app import Folders
+from glm_mcp.server.app import App, Folders
 from glm_mcp.simulator import Fault, Reply, Simulator, Switches
+from glm_mcp.tools.base import Deps
 from glm_mcp.tools.context_window import Unit, pack
+from glm_mcp.tools.read_document import TOOL, ReadArgs
 from glm_mcp.tools.tasks import DOCUMENT, LAYOUT, TRANSCRIBE
 
 pytestmark = pytest.mark.anyio
@@ -378,29 +385,45 @@ async def test_finished_parts_are_kept_and_the_same_call_goes_on(
     assert "3 of 3 parts kept from an earlier call" in again
 
 
+class Said(Progress):
+    """Progress that remembers all that was said, of which a client hears what is said every quarter of a second."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.all: list[str] = []
+
+    def say(self, message: str) -> None:
+        super().say(message)
+        self.all.append(message)
+
+
 async def test_pages_of_a_long_scan_are_drawn_as_their_turn_comes_and_those_that_are_kept_no_more(
-    connect: Connect, sim: Simulator, folders: Folders
+    app_of: Callable[..., App], sim: Simulator, folders: Folders
 ) -> None:
     scanned(folders, 10)
-    heard: list[str] = []
+    app = app_of(GLM_MAX_CONCURRENCY=1, GLM_FALLBACK="0")
+    client = client_named("a-client", app.settings, remote=False)
 
-    async def hear(progress: float, total: float | None, message: str | None) -> None:
-        heard.append(message or "")
+    async def read() -> tuple[str, list[str]]:
+        heard = Said()
+        deadline = anyio.current_time() + 60
+        deps = Deps(app.settings, app.glm, app.sandbox, app.outputs, client, heard, deadline)
+        try:
+            text = (await TOOL.run(deps, ReadArgs(documents=("scan.pdf",)))).text
+        except QuotaError as error:
+            text = str(error)
+        return text, [message for message in heard.all if message.startswith("rendering")]
 
-    wish = {"documents": "scan.pdf"}
-    sim.queue(*(Reply(text=f"Text {n}.") for n in range(8)), Fault("hang", times=0))
-    async with connect(GLM_DEADLINE_S=4 * slowness(), GLM_MAX_CONCURRENCY=1, GLM_FALLBACK="0") as client:
-        first = text_of(await client.call_tool("read_document", wish, progress_callback=hear))
-        assert first.startswith("timeout: 8 of 10 parts done before the deadline")
-        assert "rendering pages 1 to 8 of scan.pdf" in heard
-        heard.clear()
-        sim.clear()
-        sim.queue(Reply(text="More.", times=0))
-        text = text_of(await client.call_tool("read_document", wish, progress_callback=hear))
-    assert len(sim.received) == 2
-    assert text.count("More.") == 2
-    assert "8 of 10 parts kept from an earlier call" in text
-    assert "rendering pages 1 to 8 of scan.pdf" not in heard
+    sim.queue(*(Reply(text=f"Text {n}.") for n in range(8)), Fault("error", code="1113", times=0))
+    text, drawn = await read()
+    assert "8 of 10 parts are done and kept" in text
+    assert drawn == ["rendering pages 1 to 8 of scan.pdf", "rendering pages 9 to 10 of scan.pdf"]
+    sim.clear()
+    sim.queue(Reply(text="More.", times=0))
+    text, drawn = await read()
+    await app.close()
+    assert text.count("More.") == len(sim.received) == 2
+    assert drawn == ["rendering pages 9 to 10 of scan.pdf"]
 
 
 @pytest.mark.parametrize(("code", "kind"), [("1305", "overloaded"), ("500", "upstream")])
