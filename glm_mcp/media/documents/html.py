@@ -14,6 +14,7 @@ from glm_mcp.media.documents.web.fictionbook import book_soup
 from glm_mcp.media.documents.web.items import converter, set_apart
 from glm_mcp.media.documents.web.layout import fill_in, named, put_in_rows, table_of, unwrap_layout
 from glm_mcp.media.documents.web.mathml import formula
+from glm_mcp.media.documents.web.ruby import write_readings
 from glm_mcp.media.documents.web.tree import tree
 
 _GONE = (
@@ -115,6 +116,8 @@ def _read(html: str, *, scripted: bool) -> str:
         soup.head.unwrap()  # a parser that knows no `section` leaves it there where no body begins
     if there & {"svg", "img", "area", "abbr"}:
         _name_pictures(soup)
+    if "ruby" in there:
+        write_readings(soup)
     if there.intersection(_INLINE):
         _drop_empty(soup)
     set_apart(soup, there)
