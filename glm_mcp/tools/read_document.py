@@ -28,7 +28,8 @@ from glm_mcp.tools.context_window import (
     units_of,
     unseen,
 )
-from glm_mcp.tools.map_reduce import combined, together
+from glm_mcp.tools.map_reduce import add, combined, together
+from glm_mcp.tools.pages.long_scan import as_text
 from glm_mcp.tools.pages.shown import drawn, text_beside
 from glm_mcp.tools.pages.transcribed import transcribed
 from glm_mcp.tools.sources import Opened, fetched_all, is_web_address, leaving, opened, origin
@@ -225,6 +226,9 @@ async def _answer(deps: Deps, args: ReadArgs, documents: Read, notes: list[str])
     if not sample and not deps.settings.lang:
         sample = beginning([p for _, d in documents for p in d.pages[:3]])
     lang = language(sample, deps.settings)
+    read: list[Answer] = []
+    if args.mode == "auto":
+        documents, read = await as_text(deps, args, documents, notes, password=args.password)
     units = await _units(deps, args, documents, lang, notes)
     words = _wish(args, lang)
     vision = any(u.pictures for u in units)
@@ -236,6 +240,7 @@ async def _answer(deps: Deps, args: ReadArgs, documents: Read, notes: list[str])
         answer = await ask(deps, asked, questions[0])
     else:
         answer = await combined(deps, asked, questions, words, lang)
+    add(answer, read)
     return _finished(deps, args, answer, notes)
 
 

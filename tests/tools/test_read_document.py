@@ -42,6 +42,7 @@ from glm_mcp.server.app import App, Folders
 from glm_mcp.simulator import Fault, Reply, Simulator, Switches
 from glm_mcp.tools.base import Deps
 from glm_mcp.tools.context_window import Unit, pack
+from glm_mcp.tools.pages.long_scan import LONG
 from glm_mcp.tools.read_document import TOOL, ReadArgs
 from glm_mcp.tools.tasks import DOCUMENT, LAYOUT, TRANSCRIBE
 
@@ -424,6 +425,25 @@ async def test_pages_of_a_long_scan_are_drawn_as_their_turn_comes_and_those_that
     await app.close()
     assert text.count("More.") == len(sim.received) == 2
     assert drawn == ["rendering pages 9 to 10 of scan.pdf"]
+
+
+async def test_a_long_scan_is_transcribed_once_for_all_questions(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    scanned(folders, LONG + 1)
+    sim.queue(*(Reply(text="The vessel sailed.") for _ in range(LONG + 1)))
+    async with connect(GLM_DEADLINE_S=300) as client:
+        text = await say(client, "read_document", 120, documents="scan.pdf", prompt="What sailed?")
+        *seen, asked = [request for request in chats(sim) if request.status == 200]
+        assert {tuple(kinds(r)) for r in seen} == {("image_url", "text")}
+        assert len(seen) == LONG + 1
+        assert isinstance(asked.body["messages"][-1]["content"], str)
+        assert f"[scan.pdf, page {LONG + 1}]\nThe vessel sailed." in asked.text
+        assert f"{LONG + 1} scanned pages transcribed by the model" in text
+        sim.clear()
+        text = await say(client, "read_document", 120, documents="scan.pdf", prompt="When?")
+    assert len(sim.received) == 1
+    assert f"{LONG + 1} of {LONG + 1} parts kept from an earlier call" in text
 
 
 @pytest.mark.parametrize(("code", "kind"), [("1305", "overloaded"), ("500", "upstream")])

@@ -27,13 +27,18 @@ from glm_mcp.tools.words.chinese import Lang
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """`texts`: of the pages that a model was to read, by number. `answers`: its own, each with its page. `asked`: whether it
-    was, whatever came of it.
+    """`texts`: of the pages that a model was to read, by number. `answers`: its own, each with its page. `failure`: why there
+    are no more of them.
     """
 
     texts: dict[int, str]
     answers: list[tuple[Page, Answer]]
-    asked: bool
+    failure: GLMError | None = None
+
+    @property
+    def asked(self) -> bool:
+        """Whether a model was, whatever came of it."""
+        return bool(self.answers or (self.failure and self.failure.attempts))
 
 
 async def transcribed(
@@ -53,7 +58,7 @@ async def transcribed(
     whole = mode == "vision"
     pages = [p for p in document.pages if whole or (mode == "auto" and p.is_to_be_seen)]
     if not pages:
-        return Transcript({}, [], asked=False)
+        return Transcript({}, [])
     lang = language(BARE_MARK.sub("", beginning(document.pages)), deps.settings)
     shown: dict[int, Shown] = {}
     asked: list[tuple[Page, str, Question | Later]] = []
@@ -90,7 +95,7 @@ async def transcribed(
         for page in unread:
             text = texts[page.number] if came[page.number] or page.as_image != "garbled" else ""
             texts[page.number] = f"{text}\n\n{_unread(deps, page, failure)}".strip()
-    return Transcript(texts, read, asked=bool(read or (failure and failure.attempts)))
+    return Transcript(texts, read, failure)
 
 
 def _of(deps: Deps, page: Page, shown: Shown, lang: Lang) -> list[tuple[str, Question]]:
