@@ -9,8 +9,11 @@ from xml.etree import ElementTree as ET
 
 from glm_mcp.media.documents import opendocument
 from glm_mcp.media.documents.common.shown import PagesShown, Parts, Shown, within
+from glm_mcp.media.documents.containers.outlook import pictures_of_msg
+from glm_mcp.media.documents.containers.tnef import pictures_of_tnef
 from glm_mcp.media.documents.doc import word_package
 from glm_mcp.media.documents.docx import main_text, word_archive
+from glm_mcp.media.documents.eml import pictures_of_box, pictures_of_mail
 from glm_mcp.media.documents.epub import pictures_of_book
 from glm_mcp.media.documents.hangul.hwp import pictures_of_hwp
 from glm_mcp.media.documents.hangul.hwpx import pictures_of_hwpx
@@ -26,6 +29,7 @@ from glm_mcp.media.documents.sheets.xlsx import pictures_of_xlsx
 from glm_mcp.media.documents.slides.ppt import pictures_of_ppt
 from glm_mcp.media.documents.web.comic import pictures_of_comic
 from glm_mcp.media.documents.web.mobi import pictures_of_mobi
+from glm_mcp.media.documents.web.page import pictures_of_page
 from glm_mcp.media.documents.zip_xml import open_zip
 
 TEXT = "the text"  # what a page is called that is all of a text
@@ -107,5 +111,10 @@ _READERS: dict[str, Callable[[BinaryIO, dict[str, Any], LeftOut], PagesShown]] =
     "mobi": pictures_of_mobi,
     "cbz": pictures_of_comic,
     "epub": pictures_of_book,
+    "mail": pictures_of_mail,
+    "mbox": pictures_of_box,
+    "msg": pictures_of_msg,
+    "tnef": pictures_of_tnef,
+    "html": pictures_of_page,
     **dict.fromkeys(("odt", "odp", "odg"), _open_document),
 }

@@ -6,7 +6,7 @@ import plistlib
 from typing import Any, BinaryIO
 
 from glm_mcp.errors import UnsupportedMedia
-from glm_mcp.media.documents.html import html_page
+from glm_mcp.media.documents.web.page import html_page
 
 _DAMAGED = (
     plistlib.InvalidFileException,
