@@ -30,6 +30,7 @@ from glm_mcp.media.documents.slides.ppt import pictures_of_ppt
 from glm_mcp.media.documents.web.comic import pictures_of_comic
 from glm_mcp.media.documents.web.mobi import pictures_of_mobi
 from glm_mcp.media.documents.web.page import pictures_of_page
+from glm_mcp.media.documents.web.webarchive import pictures_of_webarchive
 from glm_mcp.media.documents.zip_xml import open_zip
 
 TEXT = "the text"  # what a page is called that is all of a text
@@ -116,5 +117,6 @@ _READERS: dict[str, Callable[[BinaryIO, dict[str, Any], LeftOut], PagesShown]] =
     "msg": pictures_of_msg,
     "tnef": pictures_of_tnef,
     "html": pictures_of_page,
+    "webarchive": pictures_of_webarchive,
     **dict.fromkeys(("odt", "odp", "odg"), _open_document),
 }

@@ -12,6 +12,7 @@ from glm_mcp.errors import UnsupportedMedia
 from glm_mcp.media.documents.html import decode_html
 from glm_mcp.media.documents.web.along import Along, PicturesAlong
 from glm_mcp.media.formats import KINDS
+from glm_mcp.secret_paths import is_secret_within
 from glm_mcp.text import one_line
 
 _PARTS = 2_000
@@ -63,10 +64,9 @@ class MailPictures(PicturesAlong):
 
 
 def is_picture(kind: str, filename: str) -> bool:
-    """Whether a part says so by its type, or by its name where the type says nothing."""
-    return kind.startswith("image/") or (
-        kind in ("", *_ANY) and PurePath(filename).suffix.lower() in SUFFIXES
-    )
+    """Whether a part says so by its type, or by its name where the type says nothing; none whose name is that of a secret."""
+    is_named = kind in ("", *_ANY) and PurePath(filename).suffix.lower() in SUFFIXES
+    return (is_named or kind.startswith("image/")) and not is_secret_within(filename)
 
 
 def _own(message: EmailMessage | Message) -> Iterator[Any]:

@@ -58,6 +58,10 @@ class PicturesAlong:
         self._placed: set[str] = set()
         self.marks: dict[str, str] = {}
 
+    @property
+    def has_any(self) -> bool:
+        return bool(self._blips)
+
     def add(self, name: str, data: bytes, addresses: Iterable[str] = (), *, attached: bool = True) -> str:
         """The part that it becomes, "" beyond what is looked at. `addresses`: by which pages name it. `attached`: it is to be
         seen also where no page names it.
@@ -66,7 +70,7 @@ class PicturesAlong:
             return ""
         part = f"along-{len(self._blips) + 1}/{_UNSAFE.sub('_', name)[-_NAME:] or 'picture'}"
         self._blips[part] = Blip("", data)
-        self._names[part] = name
+        self._names[part] = name if attached else ""  # the names of a page's own are those of machines
         self._at.update({urllib.parse.unquote(one): part for one in addresses if one})
         self._attached += [part] * attached
         return part
@@ -88,7 +92,6 @@ class PicturesAlong:
             kind = said[1].lower()
             part = self.add(f"picture.{_SUFFIXES.get(kind, kind)}", _data(written, said), attached=False)
             self._at[written] = part
-            self._names[part] = ""
             return f'src="{part}"'
         part = self._at.get(written, "") or self._part(markup.unescape(written).strip(), base)
         return f'src="{part}"' if part else found[0]
