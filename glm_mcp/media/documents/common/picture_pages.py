@@ -23,6 +23,7 @@ from glm_mcp.media.documents.ooxml.deck import slides_of
 from glm_mcp.media.documents.ooxml.package import Package
 from glm_mcp.media.documents.ooxml.shown import SlidePictures, in_text
 from glm_mcp.media.documents.pages import LeftOut
+from glm_mcp.media.documents.rtf import pictures_of_rtf
 from glm_mcp.media.documents.sheets.ods import pictures_of_ods
 from glm_mcp.media.documents.sheets.xlsb import pictures_of_xlsb
 from glm_mcp.media.documents.sheets.xlsx import pictures_of_xlsx
@@ -117,6 +118,7 @@ _READERS: dict[str, Callable[[BinaryIO, dict[str, Any], LeftOut], PagesShown]] =
     "msg": pictures_of_msg,
     "tnef": pictures_of_tnef,
     "html": pictures_of_page,
+    "rtf": pictures_of_rtf,
     "webarchive": pictures_of_webarchive,
     **dict.fromkeys(("odt", "odp", "odg"), _open_document),
 }
