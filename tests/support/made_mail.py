@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Mapping
 from email.message import EmailMessage
 
@@ -27,11 +28,15 @@ def mail(
     return made.as_bytes()
 
 
-def outlook(plain: str = "", html: str = "", pictures: Mapping[str, bytes] | None = None) -> bytes:
-    """A message of Outlook, whose HTML shows pictures by `cid:NAME`."""
+def outlook(
+    plain: str = "", html: str = "", pictures: Mapping[str, bytes] | None = None, rtf: bytes = b""
+) -> bytes:
+    """A message of Outlook, whose HTML shows pictures by `cid:NAME`. `rtf`: what holds that HTML instead."""
     parts: dict[str, Tree | bytes] = {**text("0037", "It fails"), **text("1000", plain)}
     if html:
         parts["__substg1.0_10130102"] = html.encode()
+    if rtf:
+        parts["__substg1.0_10090102"] = struct.pack("<II4sI", len(rtf) + 12, len(rtf), b"MELA", 0) + rtf
     for number, (name, data) in enumerate((pictures or {}).items()):
         parts[f"__attach_version1.0_#{number:08X}"] = {
             "__properties_version1.0": bytes(8),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from support.connect import Connect
 from support.made_mail import mail, outlook
+from support.made_outlook import packed
 from support.toolkit import call, chats, fail, glm, kinds, last, png, say
 
 from glm_mcp.server.app import Folders
@@ -140,6 +141,39 @@ async def test_screenshots_in_messages_of_outlook_are_read_as_in_other_mails(
         assert "Error 0x80070005" in text
         assert ("[picture: one.png]" in text) == (name != "attached.msg")
         assert [kinds(r) for r in chats(sim)] == [["image_url", "text"]]
+
+
+async def test_sizes_are_those_of_the_page_that_outlook_keeps_as_rtf(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    page = rb'{\rtf1\ansi\fromhtml1 {\*\htmltag84 <img width=120 src="cid:large.png">}Thanks}'
+    keep(folders, outlook("Thanks", pictures={"large.png": png((1600, 1200))}, rtf=page), "bug.msg")
+    async with connect() as client:
+        assert "no model asked" in await say(client, "read_document", documents="bug.msg")
+    assert not sim.received
+
+
+async def test_pictures_packed_by_outlook_are_those_of_the_mail(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    attached = (0x69002, bytes(14)), (0x18010, b"one.png\0"), (0x6800F, png((1200, 810)))
+    keep(folders, packed((0x2800C, b"See below\0"), *attached), "winmail.dat")
+    sim.queue(Reply("Error 5."))
+    async with connect() as client:
+        text = await say(client, "read_document", documents="winmail.dat")
+    assert "See below" in text
+    assert "Error 5." in text
+
+
+async def test_an_attachment_named_as_a_secret_is_not_sent_for_a_picture(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    keep(folders, mail("Look", attached={".env": SHOT}))
+    keep(folders, outlook("Look", "", {".env": SHOT}), "bug.msg")
+    async with connect() as client:
+        for name in ("bug.eml", "bug.msg"):
+            assert "a file of this name holds secrets" in await say(client, "read_document", documents=name)
+    assert not sim.received
 
 
 async def test_each_mail_of_a_mailbox_has_its_own_pictures(
