@@ -132,7 +132,7 @@ class Message:
                 data = self._stream(storage, f"__substg1.0_{_DATA}0102")
                 along.add(name, data, (f"cid:{content}" * bool(content), self._text(_LOCATION, storage)))
                 is_named |= bool(content)
-        self._page = along.page(html)
+        self._page = along.page(html) if along.has_any or "data:image" in html else html
         packed = b"" if html or not is_named else self._stream(f"__substg1.0_{_RTF}0102")
         if 0 < len(packed) <= _PACKED:  # which often holds the page
             along.page("".join(_tags(_unpacked(packed))))

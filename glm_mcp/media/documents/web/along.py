@@ -118,11 +118,16 @@ class PicturesAlong:
             for one in self._sizes.on("", f'<img src="{part}">', fixed=False)
         ]
         found: dict[tuple[int, int], tuple[str, float]] = {}
+        looks: dict[tuple[int, int], bool] = {}
         for one in (*self._on_pages, *beside):
             key = self._parts.identity(one.part)
             is_again = seen[key] > 1 and one.share < _LARGE
-            if one.share >= _SMALL and not is_again and self._is_picture(one.part):
-                found.setdefault(key, (one.part, one.share))
+            if one.share < _SMALL or is_again or key in found:
+                continue
+            if key not in looks:
+                looks[key] = self._is_picture(one.part)
+            if looks[key]:
+                found[key] = one.part, one.share
         self.marks = {part: self._names[part] for part, _ in found.values()}
         return [
             Along(part.rpartition("/")[2], share, self._parts.read(part)) for part, share in found.values()
