@@ -196,7 +196,7 @@ _TEXT_KINDS = (
     *(
         Kind(name, "text", mime, title, suffixes, (), _DOCUMENTS + reader, extra, 50, child)
         for name, mime, title, suffixes, reader, extra, child in (
-            ("html", "text/html", "a web page", (".html", ".htm", ".xhtml", ".xht", ".fb2"), "html:html_job", "office", True),
+            ("html", "text/html", "a web page", (".html", ".htm", ".xhtml", ".xht", ".fb2"), "web.page:html_job", "office", True),
             ("feed", "application/rss+xml", "a feed", (".rss", ".atom"), "web.feed:feed_job", "office", True),
             ("evernote", "application/enex+xml", "notes of Evernote", (".enex",), "web.evernote:notes_job", "office", True),
             ("mail", "message/rfc822", "a mail message", (".eml", ".mht", ".mhtml"), "eml:mail_job", "office", True),

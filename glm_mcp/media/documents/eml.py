@@ -7,7 +7,6 @@ import itertools
 import re
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from email.message import EmailMessage, Message
 from functools import lru_cache
 from typing import Any, BinaryIO
@@ -15,10 +14,14 @@ from typing import Any, BinaryIO
 from glm_mcp.errors import UnsupportedMedia
 from glm_mcp.media.charset import decode
 from glm_mcp.media.documents.common.cards import card_text
+from glm_mcp.media.documents.common.shown import PagesShown, within
 from glm_mcp.media.documents.containers.headers import Once
+from glm_mcp.media.documents.containers.mail import Mail
+from glm_mcp.media.documents.containers.mail_pictures import MailPictures
 from glm_mcp.media.documents.containers.signed import signed_content
 from glm_mcp.media.documents.html import decode_html, html_markdown
-from glm_mcp.media.documents.pages import choose, one_text, result
+from glm_mcp.media.documents.pages import LeftOut, choose, result
+from glm_mcp.media.documents.web.along import pages_of
 from glm_mcp.secret_paths import is_secret_within
 from glm_mcp.text import one_line
 
@@ -76,35 +79,23 @@ Caf=C3=A9 {mark}
 """.encode()
 
 
-@dataclass(slots=True)
-class Mail:
-    """What one mail says: its bodies in order, what is attached to it by name, and the attached that is text, whole."""
-
-    head: list[str]
-    bodies: list[str] = field(default_factory=list)
-    attached: list[str] = field(default_factory=list)
-    within: list[str] = field(default_factory=list)
-
-    def markdown(self) -> str:
-        listed = "\n".join(["Attachments:", "", *self.attached]) if self.attached else ""
-        return "\n\n".join(filter(None, ["\n".join(self.head), *self.bodies, listed, *self.within]))
-
-
 def read_mail(data: bytes, spec: str | None, name: str, encoding: str | None) -> dict[str, Any]:
     """Raises InvalidRequest, MissingExtra."""
-    return one_text("eml", mail_text(data, name, encoding), spec, name)
+    return mail_of(data, name, encoding).facts("eml", spec, name)
 
 
-def mail_text(data: bytes, name: str, encoding: str | None = None, depth: int = 0) -> str:
-    """A whole mail as Markdown, attached mails below it. Raises MissingExtra."""
+def mail_of(data: bytes, name: str, encoding: str | None = None, depth: int = 0) -> Mail:
+    """A whole mail with those attached to it. Raises MissingExtra."""
     own = _CHARSET.search(data)
     policy = Once(encoding or (own[1].decode() if own else ""))
-    return _read(email.message_from_bytes(data, policy=policy), name, encoding, depth).markdown()
+    return _read(email.message_from_bytes(data, policy=policy), name, encoding, depth)
 
 
 def _read(message: EmailMessage | Message, name: str, encoding: str | None, depth: int) -> Mail:
     mail = Mail([f"{title}: {value}  " for title in _HEADERS if (value := _header(message, title))])
-    parts = _chosen(message, name, encoding)
+    pictures = MailPictures(message, name, encoding)
+    mail.pictures += pictures.found
+    parts = _chosen(message, name, encoding, pictures)
     for part in itertools.islice(parts, _PARTS):
         kind, filename = part.get_content_type(), one_line(part.get_filename() or "")
         if kind == "message/rfc822":
@@ -115,7 +106,7 @@ def _read(message: EmailMessage | Message, name: str, encoding: str | None, dept
             continue
         payload = _payload(part)
         if kind in _SEALED and depth < _DEPTH:
-            mail.bodies += _unsealed(payload, name, encoding, depth)
+            _unseal(payload, mail, name, encoding, depth)
         if kind == "application/pgp-encrypted":  # which says so of the part after it
             mail.bodies.append("[the text of this mail is encrypted (PGP)]")
             continue
@@ -128,13 +119,14 @@ def _read(message: EmailMessage | Message, name: str, encoding: str | None, dept
             continue  # what makes a saved page look as it does
         if is_attached or not is_text:
             mail.attached.append(f"- {filename or 'unnamed'} ({kind}, {len(payload):,} bytes)")
+            mail.bodies += filter(None, [pictures.stands(part)])
             if is_secret_within(filename):
                 mail.within.append(CLOSED.format(filename))
             elif kind.startswith("text/") and kind not in _MACHINES:
-                shown = _text(part, name, encoding)
+                shown = _text(part, name, encoding, pictures)
                 more = f"\n… ({len(shown) - _TEXT:,} characters more)" if len(shown) > _TEXT else ""
                 mail.within.append(f"[attached: {filename or 'unnamed'}]\n\n{shown[:_TEXT]}{more}")
-        elif text := _text(part, name, encoding):
+        elif text := _text(part, name, encoding, pictures):
             mail.bodies.append(text)
     if beyond := sum(1 for _ in parts):
         mail.attached.append(f"- … and {beyond:,} more parts, not read")
@@ -153,6 +145,7 @@ def _unpack(payload: bytes, mail: Mail, name: str, depth: int) -> bool:
     mail.bodies = mail.bodies or packed.bodies
     mail.attached += packed.attached
     mail.within += packed.within
+    mail.pictures += packed.pictures
     return True
 
 
@@ -168,12 +161,15 @@ def _report(part: Any) -> str:
     return "\n\n".join(filter(None, said))
 
 
-def _unsealed(payload: bytes, name: str, encoding: str | None, depth: int) -> list[str]:
-    """The text of a mail that is signed as a whole; a word on one that is encrypted."""
+def _unseal(payload: bytes, mail: Mail, name: str, encoding: str | None, depth: int) -> None:
+    """Adds a mail that is signed as a whole; a word on one that is encrypted."""
     content = signed_content(payload)
     if not content:
-        return ["[the text of this mail is encrypted (S/MIME)]"]
-    return [mail_text(content, name, encoding, depth + 1)]
+        mail.bodies.append("[the text of this mail is encrypted (S/MIME)]")
+        return
+    sealed = mail_of(content, name, encoding, depth + 1)
+    mail.bodies.append(sealed.markdown())
+    mail.pictures += sealed.pictures
 
 
 def _attached_mail(part: Any, mail: Mail, name: str, encoding: str | None, depth: int) -> None:
@@ -187,24 +183,28 @@ def _attached_mail(part: Any, mail: Mail, name: str, encoding: str | None, depth
     )
     mail.attached.append(f"- {title} (message/rfc822)")
     if inner is not None and depth < _DEPTH:
-        mail.within.append(
-            f"[attached mail: {title}]\n\n{_read(inner, name, encoding, depth + 1).markdown()}"
-        )
+        read = _read(inner, name, encoding, depth + 1)
+        mail.within.append(f"[attached mail: {title}]\n\n{read.markdown()}")
+        mail.pictures += read.pictures
 
 
-def _chosen(message: EmailMessage | Message, name: str, encoding: str | None) -> Iterator[Any]:
+def _chosen(
+    message: EmailMessage | Message, name: str, encoding: str | None, pictures: MailPictures
+) -> Iterator[Any]:
     """The parts that hold something, of alternatives one: the plain text, unless it only stands in for the HTML."""
     if message.get_content_type() in ("message/rfc822", *_REPORTS) or not message.is_multipart():
         yield message
         return
     parts = [part for part in message.get_payload() if isinstance(part, Message)]
     if message.get_content_type() == "multipart/alternative":
-        parts = _alternative(parts, name, encoding)
+        parts = _alternative(parts, name, encoding, pictures)
     for part in parts:
-        yield from _chosen(part, name, encoding)
+        yield from _chosen(part, name, encoding, pictures)
 
 
-def _alternative(parts: list[Message], name: str, encoding: str | None) -> list[Message]:
+def _alternative(
+    parts: list[Message], name: str, encoding: str | None, pictures: MailPictures
+) -> list[Message]:
     """One of the forms of a text, and what is none of its forms, such as an invitation to a calendar."""
     plain = next((p for p in parts if p.get_content_type() == "text/plain"), None)
     rich = next((p for p in parts if p is not plain and _has_html(p)), None)
@@ -212,7 +212,8 @@ def _alternative(parts: list[Message], name: str, encoding: str | None) -> list[
     if plain is None or rich is None:
         return [p for p in (plain or rich, *others) if p is not None] or parts[-1:]
     html = next((p for p in rich.walk() if p.get_content_type() == "text/html"), rich)
-    if is_poorer(_text(plain, name, encoding), _payload(html), lambda: _text(html, name, encoding)):
+    said = _text(plain, name, encoding, pictures)
+    if is_poorer(said, _payload(html), lambda: _text(html, name, encoding, pictures)):
         return [rich, *others]
     # Pictures of the HTML are attachments of the mail, whichever text is read.
     return [plain, *(p for p in rich.walk() if not p.is_multipart() and p is not html), *others]
@@ -255,13 +256,12 @@ def _has_html(part: Message) -> bool:
 
 
 @lru_cache(maxsize=2)  # the two that are compared are read then
-def _text(part: Message, name: str, encoding: str | None) -> str:
+def _text(part: Message, name: str, encoding: str | None, pictures: MailPictures) -> str:
     payload, declared = _payload(part), part.get_content_charset()
     if part.get_content_type() == "text/html":
-        return html_markdown(
-            decode_html(payload, name, encoding, declared).text, what="reading a mail in HTML"
-        )
-    return text_of(payload, name, encoding, declared)
+        page = pictures.pages.get(id(part)) or decode_html(payload, name, encoding, declared).text
+        return html_markdown(page, what="reading a mail in HTML", along=pictures.marks)
+    return pictures.in_plain(text_of(payload, name, encoding, declared))
 
 
 def text_of(data: bytes, name: str, encoding: str | None = None, declared: str | None = None) -> str:
@@ -293,10 +293,29 @@ def mail_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], li
 def mailbox_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
     """A mailbox (mbox), one page a mail. Raises InvalidRequest (pages), MissingExtra."""
     name = params["name"]
+    mails, left_out = _BETWEEN.split(file.read())[1:], LeftOut()
+    rows = list[tuple[int, str, str, str]]()
+    for n in choose(params.get("pages"), len(mails), name, unit="mail"):
+        mail = _in_box(mails[n - 1], params)
+        rows.append((n, f"mail {n}", mail.markdown(), mail.why(name, left_out, f"mail {n}")))
+    return result("mbox", rows, len(mails), left_out.notes()), []
+
+
+def pictures_of_mail(file: BinaryIO, params: dict[str, Any], left_out: LeftOut) -> PagesShown:
+    """As of `pages_shown`. Raises MissingExtra."""
+    file.seek(0)
+    return mail_of(file.read(), params["name"]).shown(params["name"], left_out)
+
+
+def pictures_of_box(file: BinaryIO, params: dict[str, Any], left_out: LeftOut) -> PagesShown:
+    """As of `pages_shown`. Raises InvalidRequest, MissingExtra."""
+    file.seek(0)
     mails = _BETWEEN.split(file.read())[1:]
-    chosen = choose(params.get("pages"), len(mails), name, unit="mail")
-    rows = [
-        (n, f"mail {n}", mail_text(_QUOTED.sub(rb"\1", mails[n - 1]), name, params.get("encoding")), "")
-        for n in chosen
-    ]
-    return result("mbox", rows, len(mails)), []
+    numbers = within(params["numbers"], len(mails), params["name"], "mail")
+    return pages_of(
+        {n: _in_box(mails[n - 1], params).pictures for n in numbers}, "mail", params["name"], left_out
+    )
+
+
+def _in_box(data: bytes, params: dict[str, Any]) -> Mail:
+    return mail_of(_QUOTED.sub(rb"\1", data), params["name"], params.get("encoding"))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import Any, BinaryIO
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
 
 from glm_mcp.errors import MissingExtra
 from glm_mcp.media.charset import IN_META, IN_XML, Decoded, decode
-from glm_mcp.media.documents.about import of_page, with_about
 from glm_mcp.media.documents.markdown import flat, table
-from glm_mcp.media.documents.pages import one_text
+from glm_mcp.media.documents.web.along import name_pictures
 from glm_mcp.media.documents.web.fictionbook import book_soup
 from glm_mcp.media.documents.web.items import converter, set_apart
 from glm_mcp.media.documents.web.layout import fill_in, named, put_in_rows, table_of, unwrap_layout
@@ -41,8 +42,7 @@ _CELLS = 200_000  # of one table after spans are repeated
 _POPPING_UP = ("footnote", "endnote", "rearnote", "note")  # of books, whose readers open them
 _SPAN = 1000
 _FILE_NAME = re.compile(r"\S+\.x?html?", re.IGNORECASE)  # a title that a program wrote for want of one
-_BARE = 200  # characters; a page that shows fewer is empty until its script runs
-_SCRIPT = re.compile(r"<script(?![^>]{0,200}json)", re.IGNORECASE)  # which runs; others hold data
+BARE = 200  # characters; a page that shows fewer is empty until its script runs
 # Stand apart, which the converter knows of others only.
 _BLOCKS = ("address", "aside", "audio", "center", "dialog", "fieldset", "footer", "form", "header", "hgroup", "legend", "main", "marquee", "video")  # fmt: skip
 _INLINE = ("b", "strong", "i", "em", "u", "s", "span", "font", "sup", "sub", "code", "a", "small", "mark")
@@ -55,26 +55,11 @@ def decode_html(data: bytes, name: str, encoding: str | None = None, declared: s
     return decode(data, name, encoding, declared=said[1].decode("ascii", "replace") if said else declared)
 
 
-def html_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
-    """Reads `params["pages"]` (parts) of a web page. Raises MissingExtra, UnsupportedMedia, InvalidRequest."""
-    return html_page(file.read(), params), []
-
-
-def html_page(data: bytes, params: dict[str, Any], declared: str | None = None) -> dict[str, Any]:
-    """The facts of a reading job. `declared`: the encoding, as the page came with it. Raises as `html_job`."""
-    decoded = decode_html(data, params["name"], params.get("encoding"), declared)
-    notes, text = [decoded.note] if decoded.note else [], html_markdown(decoded.text)
-    if len(text) < _BARE and _SCRIPT.search(decoded.text):
-        notes.append(
-            "what only the scripts of the page would show is not read: save it as PDF from a browser"
-        )
-    facts = one_text("html", text, params.get("pages"), params["name"], notes)
-    return with_about(facts, of_page(decoded.text))
-
-
-def html_markdown(html: str, *, what: str = "reading HTML") -> str:
-    """Markdown of a page or a fragment. A page that a script would make visible is shown as if it had. Raises
-    MissingExtra.
+def html_markdown(
+    html: str, *, what: str = "reading HTML", along: Mapping[str, str] = MappingProxyType({})
+) -> str:
+    """Markdown of a page or a fragment. A page that a script would make visible is shown as if it had. `along`: as of
+    `name_pictures`. Raises MissingExtra.
     """
     try:
         import bs4  # noqa: F401 - what is needed below, asked for once
@@ -82,14 +67,14 @@ def html_markdown(html: str, *, what: str = "reading HTML") -> str:
         raise MissingExtra("office", what) from None
     if subset := _SUBSET.match(html, max(html[:5000].lower().find("<!doctype"), 0)):
         html = f"{html[: subset.end(1)]}>{html[subset.end() :]}"
-    text = _read(html, scripted=False)
-    if len(text) < _BARE <= len(html):
-        shown = _read(html, scripted=True)
-        text = shown if len(shown) > max(_BARE, 5 * len(text)) else text
+    text = _read(html, along, scripted=False)
+    if len(text) < BARE <= len(html):
+        shown = _read(html, along, scripted=True)
+        text = shown if len(shown) > max(BARE, 5 * len(text)) else text
     return text
 
 
-def _read(html: str, *, scripted: bool) -> str:
+def _read(html: str, along: Mapping[str, str], *, scripted: bool) -> str:
     """`scripted`: with what a script would show, what is there for readers without one, and menus: the page may be one."""
     soup = _soup(html)
     there = _names(soup)
@@ -115,7 +100,7 @@ def _read(html: str, *, scripted: bool) -> str:
             element.decompose()
         soup.head.unwrap()  # a parser that knows no `section` leaves it there where no body begins
     if there & {"svg", "img", "area", "abbr"}:
-        _name_pictures(soup)
+        name_pictures(soup, along)
     if "ruby" in there:
         write_readings(soup)
     if there.intersection(_INLINE):
@@ -143,26 +128,6 @@ def _open_frames(soup: Any) -> None:
         frame.replace_with(*_soup(str(frame["srcdoc"])).find_all(True, recursive=False))
     for holder in soup.find_all("object"):
         holder.unwrap()
-
-
-def _name_pictures(soup: Any) -> None:
-    """Pictures, drawings and places in them become what is said of them; of what is said short, its meaning is said."""
-    for drawing in soup.find_all("svg"):
-        said = named(drawing, ("title", "desc", "text"))
-        words = "; ".join(dict.fromkeys(filter(None, (" ".join(t.get_text(" ").split()) for t in said))))
-        drawing.replace_with(f"[drawing: {words}]" if words else "")
-    for image in named(soup, ("img", "area")):
-        alt = str(image.get("alt") or image.get("title") or "").strip()
-        image.replace_with(
-            ""
-            if not alt
-            else f"[picture: {alt}]"
-            if image.name == "img"
-            else f"[place in the picture: {alt}]"
-        )
-    for short in soup.find_all("abbr"):
-        if (meant := str(short.get("title") or "").strip()) and meant not in short.get_text():
-            short.append(f" ({meant})")
 
 
 def _drop_empty(soup: Any) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, field, replace
+import math
+from dataclasses import replace
 from typing import Any, BinaryIO
 
 from glm_mcp.media.documents.about import with_about
 from glm_mcp.media.documents.common.fields import address, shown_without_result
+from glm_mcp.media.documents.common.shown import PagesShown, marked, why_shown
 from glm_mcp.media.documents.pages import LeftOut, one_text
+from glm_mcp.media.documents.richtext.pictures import PICTURE, RtfPictures, without_binaries
+from glm_mcp.media.documents.richtext.state import Part, State
 from glm_mcp.media.documents.richtext.words import (
     APART,
     CHARSETS,
@@ -25,42 +28,15 @@ from glm_mcp.media.documents.richtext.words import (
     information,
 )
 from glm_mcp.media.documents.richtext.writer import Writer
+from glm_mcp.media.documents.web.along import pages_of, parts_of
 from glm_mcp.media.documents.word.runs import SYMBOL_FONTS, letters_of
-
-
-@dataclass(slots=True)
-class _Part:
-    """A group whose end means something. `kind`: as in APART, IN_LINE, or "formula". `start`: the pieces of the line
-    before it and the blocks; of a field: the instructions before its own.
-    """
-
-    kind: str
-    writer: Writer
-    start: tuple[int, int] = (0, 0)
-    after: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class _State:
-    """What a group inherits and its end restores."""
-
-    skip: bool = False  # its text is not of the document
-    dead: bool = False  # nor is anything in it
-    after: int = 1  # characters that stand in for a \u, for readers that lack it
-    codec: str = "cp1252"
-    fonts: bool = False  # inside the font table
-    part: _Part = field(default_factory=lambda: _Part("", Writer()))
-    deleted: bool = False
-    struck: bool = False
-    script: str = ""  # "^" or "~" around what stands high or low
-    symbols: str = ""  # the symbol font that it is set in
 
 
 class _Reader:
     def __init__(self) -> None:
-        self.main = _Part("", Writer())
-        self.state = _State(part=self.main)
-        self.stack: list[_State] = []
+        self.main = Part("", Writer())
+        self.state = State(part=self.main)
+        self.stack: list[State] = []
         self.held = bytearray()  # bytes of one code page: a character may come in two pieces
         self.codec = "cp1252"
         self.fonts: dict[int, str | None] = {}
@@ -76,6 +52,7 @@ class _Reader:
         self.notes: list[str] = []
         self.furniture: dict[str, None] = {}
         self.left_out = LeftOut()
+        self.pictures = RtfPictures()
 
     def read(self, source: str) -> str:
         self.main.writer.headings = heading_styles(source)
@@ -144,6 +121,8 @@ class _Reader:
         self.to_skip -= cut
         if self.state.fonts and (name := text.strip(" ;")).lower() in SYMBOL_FONTS:
             self.names.setdefault(self.font, name)  # before the name of another that may stand for it
+        if self.state.part.kind == "picture":
+            self.pictures.text(text, len(self.stack))
         if self.state.skip or not text[cut:]:
             return
         self.held += text[cut:].encode("latin-1")
@@ -172,6 +151,8 @@ class _Reader:
             self._letters(word, number)
         elif self.state.dead:
             return
+        elif word in PICTURE:
+            self.pictures.word(word, number, len(self.stack))
         elif word in DEAD and (self.opened or self.star):  # elsewhere it would end the text around it
             self.state = replace(self.state, skip=True, dead=True)
         elif word in IN_LINE:
@@ -212,16 +193,20 @@ class _Reader:
         writer = self.state.part.writer
         start = (len(self.instructions), 0) if kind == "field" else (len(writer.line), len(writer.blocks))
         if kind in APART.values():
-            part = _Part(kind, Writer())
-            self.state = replace(self.state, skip=skip, part=part, struck=False, script="")
+            part = Part(kind, Writer())
+            aside = self.state.aside or kind in ("header", "footer")
+            self.state = replace(self.state, skip=skip, part=part, struck=False, script="", aside=aside)
         else:
-            self.state = replace(self.state, skip=skip, part=_Part(kind, writer, start))
+            self.state = replace(self.state, skip=skip, part=Part(kind, writer, start))
         if kind == "picture":
             self.alt = ""
+            counts = not self.state.aside and not self.state.deleted
+            self.pictures.begin(len(self.stack), counts=counts)
 
-    def _end(self, part: _Part) -> None:
+    def _end(self, part: Part) -> None:
         writer = self.state.part.writer
         if part.kind == "picture":
+            self.pictures.end()
             self._write(f"[picture: {self.alt}]" if self.alt else "[picture]")
         elif part.kind == "formula":
             self._write(part.after)
@@ -260,7 +245,7 @@ class _Reader:
             case "sv" if self.property == "gtextUNICODE" and words:
                 self.main.writer.hang(text)
 
-    def _end_result(self, part: _Part) -> None:
+    def _end_result(self, part: Part) -> None:
         instruction = self.instructions.pop() if self.instructions else ""
         url, writer = address(instruction), part.writer
         at, blocks = part.start
@@ -304,24 +289,32 @@ class _Reader:
         self._write_signs(text) if self.state.symbols else self._write(text)
 
 
-def _without_binary(data: bytes) -> bytes:
-    r"""Without the raw bytes that follow a \bin, in which braces mean nothing."""
-    kept, start = [], 0
-    for word in re.finditer(rb"\\bin(\d{1,10}) ?", data):
-        if word.start() >= start:
-            kept.append(data[start : word.start()])
-            start = word.end() + int(word[1])
-    return b"".join([*kept, data[start:]])
+def _opened(data: bytes) -> tuple[_Reader, str]:
+    reader = _Reader()
+    source, reader.pictures.binaries = without_binaries(data)
+    return reader, source
 
 
 def rtf_text(data: bytes) -> str:
     """Markdown of an RTF file; control words that mean nothing for text are passed over."""
-    return _Reader().read(_without_binary(data).decode("latin-1"))
+    reader, source = _opened(data)
+    return reader.read(source)
 
 
 def rtf_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
     """Raises InvalidRequest (pages)."""
-    reader = _Reader()
-    source = _without_binary(file.read()).decode("latin-1")
-    whole = one_text("rtf", reader.read(source), params.get("pages"), params["name"], reader.left_out.notes())
-    return with_about(whole, [(word, _Reader().read(text)) for word, text in information(source)]), []
+    name = params["name"]
+    reader, source = _opened(file.read())
+    text = reader.read(source)
+    _, shown = parts_of({1: reader.pictures.found}, name, reader.left_out, "the text")
+    whole = one_text("rtf", text, params.get("pages"), name, reader.left_out.notes())
+    about = [(word, _Reader().read(said)) for word, said in information(source)]
+    return with_about(marked(whole, why_shown(text, shown[1], math.inf)), about), []
+
+
+def pictures_of_rtf(file: BinaryIO, params: dict[str, Any], left_out: LeftOut) -> PagesShown:
+    """As of `pages_shown`."""
+    file.seek(0)
+    reader, source = _opened(file.read())
+    reader.read(source)
+    return pages_of({1: reader.pictures.found}, "", params["name"], left_out)

@@ -9,8 +9,11 @@ from xml.etree import ElementTree as ET
 
 from glm_mcp.media.documents import opendocument
 from glm_mcp.media.documents.common.shown import PagesShown, Parts, Shown, within
+from glm_mcp.media.documents.containers.outlook import pictures_of_msg
+from glm_mcp.media.documents.containers.tnef import pictures_of_tnef
 from glm_mcp.media.documents.doc import word_package
 from glm_mcp.media.documents.docx import main_text, word_archive
+from glm_mcp.media.documents.eml import pictures_of_box, pictures_of_mail
 from glm_mcp.media.documents.epub import pictures_of_book
 from glm_mcp.media.documents.hangul.hwp import pictures_of_hwp
 from glm_mcp.media.documents.hangul.hwpx import pictures_of_hwpx
@@ -20,12 +23,15 @@ from glm_mcp.media.documents.ooxml.deck import slides_of
 from glm_mcp.media.documents.ooxml.package import Package
 from glm_mcp.media.documents.ooxml.shown import SlidePictures, in_text
 from glm_mcp.media.documents.pages import LeftOut
+from glm_mcp.media.documents.rtf import pictures_of_rtf
 from glm_mcp.media.documents.sheets.ods import pictures_of_ods
 from glm_mcp.media.documents.sheets.xlsb import pictures_of_xlsb
 from glm_mcp.media.documents.sheets.xlsx import pictures_of_xlsx
 from glm_mcp.media.documents.slides.ppt import pictures_of_ppt
 from glm_mcp.media.documents.web.comic import pictures_of_comic
 from glm_mcp.media.documents.web.mobi import pictures_of_mobi
+from glm_mcp.media.documents.web.page import pictures_of_page
+from glm_mcp.media.documents.web.webarchive import pictures_of_webarchive
 from glm_mcp.media.documents.zip_xml import open_zip
 
 TEXT = "the text"  # what a page is called that is all of a text
@@ -107,5 +113,12 @@ _READERS: dict[str, Callable[[BinaryIO, dict[str, Any], LeftOut], PagesShown]] =
     "mobi": pictures_of_mobi,
     "cbz": pictures_of_comic,
     "epub": pictures_of_book,
+    "mail": pictures_of_mail,
+    "mbox": pictures_of_box,
+    "msg": pictures_of_msg,
+    "tnef": pictures_of_tnef,
+    "html": pictures_of_page,
+    "rtf": pictures_of_rtf,
+    "webarchive": pictures_of_webarchive,
     **dict.fromkeys(("odt", "odp", "odg"), _open_document),
 }

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import io
 
-_READ = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF")  # for others Pillow may run a program of the system
+_READ = (
+    "PNG",
+    "JPEG",
+    "GIF",
+    "WEBP",
+    "BMP",
+    "TIFF",
+    "ICO",
+)  # for others Pillow may run a program of the system
 
 Sides = tuple[float, float]
 

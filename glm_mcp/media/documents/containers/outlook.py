@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import re
 import struct
 from typing import Any, BinaryIO
 
 from glm_mcp.errors import UnsupportedMedia
+from glm_mcp.media.documents.common.shown import PagesShown
 from glm_mcp.media.documents.containers.compound import compound_file
+from glm_mcp.media.documents.containers.mail import Mail
+from glm_mcp.media.documents.containers.mail_pictures import is_picture
 from glm_mcp.media.documents.containers.outlook_items import fields_of
-from glm_mcp.media.documents.eml import CLOSED, Mail, is_poorer, text_of
+from glm_mcp.media.documents.eml import CLOSED, is_poorer, text_of
 from glm_mcp.media.documents.html import decode_html, html_markdown
-from glm_mcp.media.documents.pages import one_text
+from glm_mcp.media.documents.pages import LeftOut
 from glm_mcp.media.documents.rtf import rtf_text
+from glm_mcp.media.documents.web.along import PicturesAlong
 from glm_mcp.secret_paths import is_secret_within
 from glm_mcp.text import one_line
 
@@ -24,6 +29,7 @@ _NAMES = ["__nameid_version1.0", "__substg1.0_00030102"]  # which number the fil
 _SUBJECT, _BODY, _HTML, _RTF = "0037", "1000", "1013", "1009"
 _SENDER, _SENDER_MAIL, _SENDER_SMTP, _TO, _CC, _BCC = "0C1A", "0C1F", "5D01", "0E04", "0E03", "0E02"
 _LONG_NAME, _SHORT_NAME, _DATA, _MIME, _TITLE = "3707", "3704", "3701", "370E", "3001"
+_CONTENT, _LOCATION = "3712", "3713"
 _CLASS, _SMTP, _ADDRESS = "001A", "39FE", "3003"
 _SENT, _DELIVERED, _ROLE = 0x0039, 0x0E06, 0x0C15
 _RECEIVERS = 500  # of one mail whose addresses are looked up; the names of all stand in the mail itself
@@ -34,7 +40,11 @@ _LZFU = (
     b"\\fdecor MS Sans SerifSymbolArialTimes New RomanCourier{\\colortbl\\red0\\green0\\blue0\r\n\\par "
     b"\\pard\\plain\\f0\\fs20\\b\\i\\u\\tab\\tx"
 )
-_RTF_BYTES = 50_000_000
+_RTF_BYTES, _PACKED = (
+    50_000_000,
+    300_000,
+)  # made of a text; of one that is unpacked for the sizes of its pictures alone
+_TAG = re.compile(r"\{\\\*\\htmltag\d{0,5} ?(<img [^{}]{1,4000})\}", re.IGNORECASE)
 _TEXT = 200_000  # bytes of an attached text
 
 
@@ -43,10 +53,20 @@ def msg_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
     name = params["name"]
     try:
         with compound_file(file, name) as container:
-            text = Message(container, [], name).read(0).markdown()
+            mail = Message(container, [], name).read(0)
     except _DAMAGED:
         raise damaged(name) from None
-    return one_text("msg", text, params.get("pages"), name), []
+    return mail.facts("msg", params.get("pages"), name), []
+
+
+def pictures_of_msg(file: BinaryIO, params: dict[str, Any], left_out: LeftOut) -> PagesShown:
+    """As of `pages_shown`. Raises MissingExtra, UnsupportedMedia."""
+    name = params["name"]
+    try:
+        with compound_file(file, name) as container:
+            return Message(container, [], name).read(0).shown(name, left_out)
+    except _DAMAGED:
+        raise damaged(name) from None
 
 
 def damaged(name: str) -> UnsupportedMedia:
@@ -93,12 +113,30 @@ class Message:
 
     def read(self, depth: int) -> Mail:
         mail = Mail([f"{title}: {value}  " for title, value in self._headers() if value])
-        body = self._body()
-        if body:
+        attached = self._storages("__attach_version1.0_#")
+        html = self._html()
+        along = self._pictures(attached, html)
+        mail.pictures += along.counted()
+        if body := self._body(html, along):
             mail.bodies.append(body)
-        for storage in self._storages("__attach_version1.0_#"):
+        for storage in attached:
             self._attachment(storage, mail, depth)
         return mail
+
+    def _pictures(self, attached: list[str], html: str) -> PicturesAlong:
+        along, is_named = PicturesAlong(), False
+        for storage in attached:
+            name = self._file_name(storage)
+            if is_picture(self._text(_MIME, storage), name):
+                content = self._text(_CONTENT, storage).strip("<>")
+                data = self._stream(storage, f"__substg1.0_{_DATA}0102")
+                along.add(name, data, (f"cid:{content}" * bool(content), self._text(_LOCATION, storage)))
+                is_named |= bool(content)
+        self._page = along.page(html) if along.has_any or "data:image" in html else html
+        packed = b"" if html or not is_named else self._stream(f"__substg1.0_{_RTF}0102")
+        if 0 < len(packed) <= _PACKED:  # which often holds the page
+            along.page("".join(_tags(_unpacked(packed))))
+        return along
 
     def _headers(self) -> list[tuple[str, str]]:
         address = self._text(_SENDER_SMTP) or self._text(_SENDER_MAIL)
@@ -140,31 +178,37 @@ class Message:
         address = self._text(_SMTP, storage) or self._text(_ADDRESS, storage)
         return role, address, self._text(_TITLE, storage).strip("' ")
 
-    def _body(self) -> str:
-        plain = self._text(_BODY).strip().replace("\r\n", "\n")
+    def _html(self) -> str:
         html = self._stream(f"__substg1.0_{_HTML}0102").rstrip(b"\0") or self._text(_HTML).encode()
-        if html and (not plain or is_poorer(plain, html, lambda: self._shown(html))):
-            return self._shown(html)
+        return decode_html(html, self._name, None, self._code_page(1)).text if html else ""
+
+    def _body(self, html: str, along: PicturesAlong) -> str:
+        plain = along.in_plain(self._text(_BODY).strip().replace("\r\n", "\n"))
+
+        def shown() -> str:
+            return html_markdown(self._page, what="reading a mail in HTML", along=along.marks)
+
+        if html and (not plain or is_poorer(plain, html.encode(), shown)):
+            return shown()
         if plain:
             return plain
         packed = self._stream(f"__substg1.0_{_RTF}0102")
         return rtf_text(_unpacked(packed)) if packed else ""
 
-    def _shown(self, html: bytes) -> str:
-        text = decode_html(html, self._name, None, self._code_page(1)).text
-        return html_markdown(text, what="reading a mail in HTML")
+    def _file_name(self, storage: str) -> str:
+        numbers = (_LONG_NAME, _SHORT_NAME, _TITLE)
+        return one_line(next(filter(None, (self._text(number, storage) for number in numbers)), ""))
 
     def _attachment(self, storage: str, mail: Mail, depth: int) -> None:
         inner = [storage, f"__substg1.0_{_DATA}000D"]
-        name = one_line(
-            self._text(_LONG_NAME, storage) or self._text(_SHORT_NAME, storage) or self._text(_TITLE, storage)
-        )
+        name = self._file_name(storage)
         if self._container.exists([*self._path, *inner, "__properties_version1.0"]):
             title = name or "a message"
             mail.attached.append(f"- {title} (a mail)")
             if depth < _DEPTH:
                 read = Message(self._container, [*self._path, *inner], self._name).read(depth + 1)
                 mail.within.append(f"[attached mail: {title}]\n\n{read.markdown()}")
+                mail.pictures += read.pictures
             return
         data = self._stream(storage, f"__substg1.0_{_DATA}0102")
         kind = self._text(_MIME, storage)
@@ -191,6 +235,11 @@ def _fixed(table: bytes) -> dict[int, bytes]:
         struct.unpack_from("<H", table, at + 2)[0]: table[at + 8 : at + 16]
         for at in range(0, len(table) - 15, 16)
     }
+
+
+def _tags(rtf: bytes) -> list[str]:
+    """Those of pictures, of a page that was made RTF ([MS-OXRTFEX])."""
+    return _TAG.findall(rtf.decode("latin-1"))
 
 
 def _unpacked(data: bytes) -> bytes:

@@ -7,9 +7,10 @@ import struct
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
+from glm_mcp.media.documents.common.shown import PagesShown
+from glm_mcp.media.documents.containers.mail import Mail
 from glm_mcp.media.documents.containers.outlook import Message, damaged
-from glm_mcp.media.documents.eml import Mail
-from glm_mcp.media.documents.pages import one_text
+from glm_mcp.media.documents.pages import LeftOut
 
 MAGIC = b"\x78\x9f\x3e\x22"
 DAMAGED = (OSError, ValueError, IndexError, struct.error)
@@ -27,10 +28,19 @@ def tnef_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], li
     """Raises MissingExtra, UnsupportedMedia, InvalidRequest (pages)."""
     name = params["name"]
     try:
-        text = tnef_mail(file.read(), name, 0).markdown()
+        mail = tnef_mail(file.read(), name, 0)
     except DAMAGED:
         raise damaged(name) from None
-    return one_text("msg", text, params.get("pages"), name), []
+    return mail.facts("msg", params.get("pages"), name), []
+
+
+def pictures_of_tnef(file: BinaryIO, params: dict[str, Any], left_out: LeftOut) -> PagesShown:
+    """As of `pages_shown`. Raises MissingExtra, UnsupportedMedia."""
+    file.seek(0)
+    try:
+        return tnef_mail(file.read(), params["name"], 0).shown(params["name"], left_out)
+    except DAMAGED:
+        raise damaged(params["name"]) from None
 
 
 def tnef_mail(data: bytes, name: str, depth: int) -> Mail:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
+import re
 from typing import Any
 
 from glm_mcp.media.documents.web.tree import tree
@@ -15,7 +18,24 @@ _MEANT = {
     "epigraph": "blockquote",
     "cite": "blockquote",
 }
+_BINARY = re.compile(r"<binary\b([^<>]{0,500})>([^<]*+)</binary\s{0,9}>")
+_ID = re.compile(r"""\bid\s{0,9}=\s{0,9}["']([^"']{1,300})["']""")
+_COVER = re.compile(r"<coverpage\b[^<>]{0,200}>.{0,2000}?</coverpage>", re.DOTALL)
+_IMAGE = re.compile(r"<image\b([^<>]{0,2000}?)\b(?:\w{1,20}:)?href(?=\s{0,9}=)")
 _LINES = ("v", "text-author", "empty-line")  # of poems and sayings
+
+
+def without_binaries(html: str) -> tuple[str, list[tuple[str, bytes]]]:
+    """A book with its pictures but the cover as those of a page, and what they hold by name; of other pages nothing."""
+    if "<binary" not in html or root_element(html) != "fictionbook":
+        return html, []
+    held = []
+    for attributes, body in _BINARY.findall(html):
+        if name := _ID.search(attributes):
+            with contextlib.suppress(ValueError):
+                held.append((name[1], base64.b64decode(body + "==")))
+    html = _IMAGE.sub(r"<img\1src", _COVER.sub("", _BINARY.sub("", html)))
+    return html.replace("</image>", "</img>"), held
 
 
 def book_soup(html: str) -> Any:
