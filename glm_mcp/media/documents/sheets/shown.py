@@ -18,32 +18,27 @@ from glm_mcp.media.documents.ooxml.package import (
     relation,
     tag,
     texts,
-    value,
     whole,
 )
 from glm_mcp.media.documents.ooxml.pictures import picture_words
-from glm_mcp.media.documents.ooxml.shown import page_share, picture_of
+from glm_mcp.media.documents.ooxml.shown import extent_share, page_share, picture_of
 from glm_mcp.media.documents.sheets.book import Sheet
-from glm_mcp.media.documents.sheets.cells import COLUMNS, ROWS
+from glm_mcp.media.documents.sheets.cells import COLUMNS, ROWS, cell_at
 from glm_mcp.media.documents.sheets.grid import Grid, place
 from glm_mcp.media.documents.zip_xml import attribute, local
 
 _PICTURES = 100  # of one sheet
 _FULL = 0.15  # of a page: what is read of a screenshot stands under its own place
 _RICH = "XLRICHVALUE"  # a kind of value that a cell has
-_WIDE, _HIGH, _DOT = (
-    609_600,
-    190_500,
-    9_525,
-)  # of a cell that nobody has made another size, and of a dot of a screen
+_WIDE, _HIGH = 609_600, 190_500  # of a cell that nobody has made another size
+_DOT = 9_525  # of a screen
 _HEAD = 1 << 16  # bytes of a picture, which say how large it is
 # A cell of WPS that shows a picture, and one of Excel whose value is one.
 _BY_FORMULA = re.compile(
     rb'<c\s(?:[^>]{0,200}\s)?r="([A-Z]{1,3}\d{1,7})"[^>]{0,200}>\s*<f[^>]{0,100}>[^<]{0,40}DISPIMG\((?:&quot;|")([^"&<]{1,100})'
 )
 _BY_VALUE = re.compile(rb"<c\s([^>]{0,300}\bvm=\"(\d{1,7})\"[^>]{0,300})>")
-_AT = re.compile(rb'\br="([A-Z]{1,3})(\d{1,7})"')
-
+_AT = re.compile(rb'\br="([A-Z]{1,3}\d{1,7})"')
 
 T = TypeVar("T")
 
@@ -97,26 +92,23 @@ class SheetPictures:
         if b"DISPIMG(" in data:
             for reference, name in _BY_FORMULA.findall(data):
                 if held := self._of_wps.get(name.decode("utf-8", "replace")):
-                    letters = reference.rstrip(b"0123456789")
-                    yield int(reference[len(letters) :]) - 1, _column(letters), held
+                    column, row = cell_at(reference.decode())
+                    yield row, column, held
         if b' vm="' in data:
             for said, number in _BY_VALUE.findall(data):
                 held, at = self._of_excel.get(int(number)), _AT.search(said)
                 if held and at:
-                    yield int(at[2]) - 1, _column(at[1]), held
+                    column, row = cell_at(at[1].decode())
+                    yield row, column, held
 
     @functools.cached_property
     def _of_wps(self) -> dict[str, _Held]:
         held = {}
         for path, tree in self._package.trees(self._main, "cellImage"):
             for picture in descendants(tree, "xdr:pic"):
-                about, size = child(picture, "xdr:nvPicPr", "xdr:cNvPr"), child(picture, "xdr:spPr", "a:xfrm")
-                shown = picture_of(
-                    self._package,
-                    path,
-                    child(picture, "xdr:blipFill"),
-                    page_share(value(size, "a:ext", name="cx"), value(size, "a:ext", name="cy")),
-                )
+                about = child(picture, "xdr:nvPicPr", "xdr:cNvPr")
+                share = extent_share(child(picture, "xdr:spPr", "a:xfrm", "a:ext"))
+                shown = picture_of(self._package, path, child(picture, "xdr:blipFill"), share)
                 if shown and about is not None:
                     words = picture_words(attribute(about, "descr"))
                     held[attribute(about, "name")] = _Held(shown.part, shown.share, words)
@@ -152,7 +144,7 @@ class SheetPictures:
             if 0 <= one < len(parts) and not parts[one].external and self._package.has(parts[one].target):
                 part = parts[one].target
                 sides = pixels(self._package.read(part, _HEAD)) or (0.0, 0.0)
-                share = page_share(*(str(int(side * _DOT)) for side in sides))
+                share = page_share(*(side * _DOT for side in sides))
                 held[number] = _Held(part, share, picture_words(known.get("Text", "")))
         return held
 
@@ -185,13 +177,6 @@ def _rows(value: ET.Element) -> tuple[int, list[str]]:
     return whole(attribute(value, "s"), -1), [e.text or "" for e in value if local(e) == "v"]
 
 
-def _column(letters: bytes) -> int:
-    number = 0
-    for letter in letters:
-        number = number * 26 + letter - 64
-    return number - 1
-
-
 def corner(end: ET.Element | None) -> tuple[int, int]:
     """Row and column from 0 of an end of an anchor, on a sheet whatever the file says; of none, those of A1."""
     row, column = (0 if end is None else whole(texts(end, f"xdr:{name}")) for name in ("row", "col"))
@@ -206,7 +191,7 @@ def _box(anchor: ET.Element) -> tuple[int, int, float]:
     looks = (e for shape in shapes for e in shape if tag(e) in ("xdr:spPr", "xdr:grpSpPr"))
     sizes = [child(anchor, "xdr:ext"), *(child(e, "a:xfrm", "a:ext") for e in looks)]
     for size in sizes:
-        if size is not None and (share := page_share(attribute(size, "cx"), attribute(size, "cy"))):
+        if share := extent_share(size):
             return row, column, share
     across, down = max(far - column, 0) + 1, max(last - row, 0) + 1
-    return row, column, page_share(str(across * _WIDE), str(down * _HIGH))
+    return row, column, page_share(across * _WIDE, down * _HIGH)
