@@ -29,7 +29,10 @@ from glm_mcp.media.documents.zip_xml import attribute, local
 
 _PICTURES = 100  # of one sheet
 _FULL = 0.15  # of a page: what is read of a screenshot stands under its own place
-_RICH = "XLRICHVALUE"  # a kind of value that a cell has
+_RICH, _PICTURE = (
+    "XLRICHVALUE",
+    "_rvRel:LocalImageIdentifier",
+)  # a kind of value of a cell; what names its picture
 _WIDE, _HIGH = 609_600, 190_500  # of a cell that nobody has made another size
 _DOT = 9_525  # of a screen
 _HEAD = 1 << 16  # bytes of a picture, which say how large it is
@@ -118,42 +121,41 @@ class SheetPictures:
     def _of_excel(self) -> dict[int, _Held]:
         """By the number that a cell names, which counts from 1."""
         kinds = [attribute(e, "name") for e in self._all("sheetMetadata", "metadataType")]
-        values = [_rows(e) for e in self._all("rdRichValue", "rv")]
+        rich = [e for e in self._all("sheetMetadata", "futureMetadata") if attribute(e, "name") == _RICH][:1]
+        places = [whole(attribute(e, "i"), -1) for one in rich for e in one.iter() if local(e) == "rvb"]
+        values = self._rich_values()
+        path = next(iter(self._package.linked(self._main, "richValueRel")), "")
+        links = [self._package.link(path, relation(e)) for e in self._all("richValueRel", "rel")]
+        cells = (
+            e for one in self._all("sheetMetadata", "valueMetadata") for e in one.iter() if local(e) == "rc"
+        )
+        held = {}
+        for number, e in enumerate(cells, 1):
+            is_rich = _nth(kinds, whole(attribute(e, "t")) - 1) == _RICH
+            said = _nth(values, _nth(places, whole(attribute(e, "v"), -1))) if is_rich else None
+            link = _nth(links, whole(said.get(_PICTURE), -1)) if said else None
+            if said and link and not link.external and self._package.has(link.target):
+                sides = pixels(self._package.read(link.target, _HEAD)) or (0.0, 0.0)
+                share = page_share(*(side * _DOT for side in sides))
+                held[number] = _Held(link.target, share, picture_words(said.get("Text", "")))
+        return held
+
+    def _rich_values(self) -> list[dict[str, str]]:
+        """What each says, by the names that its structure has for that."""
         structures = [
             [attribute(k, "n") for k in e if local(k) == "k"] for e in self._all("rdRichValueStructure", "s")
         ]
-        rich = next(
-            (e for e in self._all("sheetMetadata", "futureMetadata") if attribute(e, "name") == _RICH), None
-        )
-        places = (
-            [] if rich is None else [whole(attribute(e, "i"), -1) for e in rich.iter() if local(e) == "rvb"]
-        )
-        path = next(iter(self._package.linked(self._main, "richValueRel")), "")
-        parts = [self._package.link(path, relation(e)) for e in self._all("richValueRel", "rel")]
-        held = {}
-        for number, e in enumerate(self._all("sheetMetadata", "valueMetadata", within="rc"), 1):
-            kind, at = whole(attribute(e, "t"), 0), whole(attribute(e, "v"), -1)
-            if not (0 < kind <= len(kinds) and kinds[kind - 1] == _RICH and 0 <= at < len(places)):
-                continue
-            if not 0 <= places[at] < len(values):
-                continue
-            which, said = values[places[at]]
-            names = structures[which] if 0 <= which < len(structures) else []
-            known = dict(zip(names, said, strict=False))
-            one = whole(known.get("_rvRel:LocalImageIdentifier"), -1)
-            if 0 <= one < len(parts) and not parts[one].external and self._package.has(parts[one].target):
-                part = parts[one].target
-                sides = pixels(self._package.read(part, _HEAD)) or (0.0, 0.0)
-                share = page_share(*(side * _DOT for side in sides))
-                held[number] = _Held(part, share, picture_words(known.get("Text", "")))
-        return held
+        found = []
+        for e in self._all("rdRichValue", "rv"):
+            names = _nth(structures, whole(attribute(e, "s"), -1)) or []
+            found.append(dict(zip(names, (v.text or "" for v in e if local(v) == "v"), strict=False)))
+        return found
 
-    def _all(self, kind: str, name: str, within: str = "") -> list[ET.Element]:
-        """The elements of that name in the part of that kind, or of another in them."""
-        found = [
+    def _all(self, kind: str, name: str) -> list[ET.Element]:
+        """The elements of that name in the part of that kind."""
+        return [
             e for _, tree in self._package.trees(self._main, kind) for e in tree.iter() if local(e) == name
         ]
-        return [e for outer in found for e in outer.iter() if local(e) == within] if within else found
 
 
 def why_sheet(text: str, shown: Sequence[Shown]) -> str:
@@ -173,8 +175,8 @@ def sheets_shown(
     return PagesShown(package, pages, _PICTURES, _FULL)
 
 
-def _rows(value: ET.Element) -> tuple[int, list[str]]:
-    return whole(attribute(value, "s"), -1), [e.text or "" for e in value if local(e) == "v"]
+def _nth(items: Sequence[T], at: int | None) -> T | None:
+    return items[at] if at is not None and 0 <= at < len(items) else None
 
 
 def corner(end: ET.Element | None) -> tuple[int, int]:
