@@ -45,8 +45,7 @@ def doc_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
 
 def word_package(file: BinaryIO, name: str, *, pictures: bool) -> tuple[zipfile.ZipFile, Said]:
     """What the document would be as DOCX, with the bytes of its pictures or with their names alone, and what it says of
-    itself. Raises MissingExtra, UnsupportedMedia, InvalidRequest
-    (encrypted).
+    itself. Raises MissingExtra, UnsupportedMedia, InvalidRequest (encrypted).
     """
     try:
         with compound_file(file, name) as container:
@@ -87,7 +86,7 @@ class _Parts:
         self._refers: dict[int, ET.Element] = {}
         self._box = ""  # of a form, in the field that is open
         self._objects = objects
-        self._pictures = Pictures(binary, named=not pictures)
+        self._pictures = Pictures(binary, with_bytes=pictures)
         self._object = 0  # whose picture follows
         self._instruction = ""  # of the field that was opened last
 

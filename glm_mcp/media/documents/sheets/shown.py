@@ -29,10 +29,8 @@ from glm_mcp.media.documents.zip_xml import attribute, local
 
 _PICTURES = 100  # of one sheet
 _FULL = 0.15  # of a page: what is read of a screenshot stands under its own place
-_RICH, _PICTURE = (
-    "XLRICHVALUE",
-    "_rvRel:LocalImageIdentifier",
-)  # a kind of value of a cell; what names its picture
+_RICH = "XLRICHVALUE"  # a kind of value that a cell has
+_PICTURE = "_rvRel:LocalImageIdentifier"  # in such a value
 _WIDE, _HIGH = 609_600, 190_500  # of a cell that nobody has made another size
 _DOT = 9_525  # of a screen
 _HEAD = 1 << 16  # bytes of a picture, which say how large it is

@@ -75,4 +75,4 @@ def _opened(file: BinaryIO, params: dict[str, Any]) -> tuple[Show, OldSlidePictu
         raise encrypted(name)
     show = Show(data, edit, params.get("depth", 0))
     places = [slide.place for slide in show.slides]
-    return show, OldSlidePictures(data, show.whole, places, delayed, name, show.left_out), said
+    return show, OldSlidePictures(data, show.document, places, delayed, name, show.left_out), said

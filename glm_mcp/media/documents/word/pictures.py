@@ -9,10 +9,8 @@ from glm_mcp.media.documents.containers.blips import STORE, Blip, blip, stored
 from glm_mcp.media.documents.word.binary import Binary
 from glm_mcp.media.documents.word.drawn import DRAWINGS, Placed
 
-_V, _R = (
-    "urn:schemas-microsoft-com:vml",
-    "http://schemas.openxmlformats.org/officeDocument/2006/relationships",
-)
+_V = "urn:schemas-microsoft-com:vml"
+_R = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 _DRAWINGS, _SHAPE = 0xF000, 0xF004  # records
 _NAMED = 0x66  # of a picture that a name comes before
 _SIZE = 28  # where it stands in what comes before a picture
@@ -21,11 +19,11 @@ _MOST, _ALL = 2_000, 100 * 1024 * 1024  # pictures of a text, and bytes of all
 
 
 class Pictures:
-    """`held`: those that elements were made of, by the names of their parts; `named`: without their bytes."""
+    """`held`: those that elements were made of, by the names of their parts; empty ones unless `with_bytes`."""
 
-    def __init__(self, binary: Binary, *, named: bool) -> None:
+    def __init__(self, binary: Binary, *, with_bytes: bool) -> None:
         self._binary = binary
-        self._named = named
+        self._with_bytes = with_bytes
         self.held: dict[str, bytes] = {}
         self._room = _ALL
         data = binary.part(DRAWINGS)
@@ -69,7 +67,7 @@ class Pictures:
         image = ET.Element(f"{{{_V}}}imagedata")
         if found is None or len(self.held) == _MOST or self._room <= 0:
             return image
-        data = b"" if self._named else found.data()
+        data = found.data() if self._with_bytes else b""
         self._room -= len(data)
         name = f"media/picture{len(self.held) + 1}{found.suffix}"
         self.held[name] = data
