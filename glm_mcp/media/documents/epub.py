@@ -24,7 +24,6 @@ from glm_mcp.media.documents.zip_xml import archive_of, attribute, local, open_z
 
 _FALLBACKS = 10  # of one chapter, each named by the one before
 _PROLOG = re.compile(r"\A\s*<\?xml[^>]{0,200}>")
-_PICTURES = 100  # of one chapter
 _DRAWN = re.compile(r"<(?:\w{1,20}:)?(?:path|rect|circle|ellipse|line|poly\w{4,5}|use)\b")
 _COVERS = ("cover", "cover-page", "coverpage", "cover_page", "titlepage", "title-page", "title_page", "title")
 _WORDS = {**WORDS, "publisher": "publisher", "rights": "rights"}
@@ -71,7 +70,7 @@ def pictures_of_book(file: BinaryIO, params: dict[str, Any], left_out: LeftOut) 
             label = f"chapter {number}"
             yield number, label, book.shown(number, book.page(number, label), label)
 
-    return PagesShown(book.package, pages(), _PICTURES, 1.0)
+    return PagesShown(book.package, pages())
 
 
 class _Chapter(NamedTuple):

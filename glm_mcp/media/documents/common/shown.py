@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
+import math
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib.util import find_spec
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -15,6 +16,7 @@ from glm_mcp.media.documents.pages import LeftOut, choose
 _SMALL = 0.02  # of a page: an icon, a bullet, a logo
 _COVERED = 0.15  # of a page, from which on pictures are what it says, unless more is to be read there
 _LETTERS = 250  # beside pictures that cover a whole page
+_OF_SLIDE = 8  # pictures; what it shows belongs together
 _AGAIN, _SHARE = 4, 0.25  # a picture on so many pages, and on this share of all, belongs to their design
 _METAFILES = (".emz", ".wmz", ".svm", ".pict")  # which nothing here draws
 _DRAWN = (".emf", ".wmf")  # which an optional part draws
@@ -54,13 +56,21 @@ class Parts(Protocol):
 
 class PagesShown(NamedTuple):
     """The pages of one file by number and name with their pictures in order. `most`: pictures of a page. `full`: pages that
-    the pictures of one question cover; of two scans in a text each is read by itself.
+    the pictures of one question cover at the most; of two scans in a text each is read by itself.
     """
 
     parts: Parts
     pages: Iterator[tuple[int, str, list[Shown]]]
-    most: int
-    full: float
+    most: int = 100
+    full: float = 1.0
+
+
+def slides_shown(
+    parts: Parts, numbers: Sequence[int], total: int, on: Callable[[int], list[Shown]]
+) -> PagesShown:
+    """These of so many slides. `on`: the pictures of one, by its number. Raises InvalidRequest."""
+    chosen = within(numbers, total, parts.name)
+    return PagesShown(parts, ((n, f"slide {n}", on(n)) for n in chosen), _OF_SLIDE, math.inf)
 
 
 def within(numbers: Sequence[int], total: int, name: str, unit: str = "slide") -> Sequence[int]:

@@ -27,7 +27,6 @@ from glm_mcp.media.documents.sheets.cells import COLUMNS, ROWS, cell_at
 from glm_mcp.media.documents.sheets.grid import Grid, place
 from glm_mcp.media.documents.zip_xml import attribute, local
 
-_PICTURES = 100  # of one sheet
 _FULL = 0.15  # of a page: what is read of a screenshot stands under its own place
 _RICH = "XLRICHVALUE"  # a kind of value that a cell has
 _PICTURE = "_rvRel:LocalImageIdentifier"  # in such a value
@@ -170,7 +169,7 @@ def sheets_shown(
     """As of `pages_shown`. Raises InvalidRequest."""
     chosen = within(numbers, len(sheets), package.name, "sheet")
     pages = ((n, f"sheet '{sheets[n - 1].name}'", on(sheets[n - 1])) for n in chosen)
-    return PagesShown(package, pages, _PICTURES, _FULL)
+    return PagesShown(package, pages, full=_FULL)
 
 
 def _nth(items: Sequence[T], at: int | None) -> T | None:
