@@ -74,12 +74,11 @@ class Source:
 
     def digest(self) -> str:
         """sha256 of all bytes, in hex. Blocking: a second for a gigabyte."""
-        found = hashlib.sha256(self.data or b"")
-        if sys.platform != "win32" and self.data is None and self.handle is not None:
-            for at in range(0, self.size, _PIECE):
-                found.update(os.pread(self.handle.fileno(), _PIECE, at))
-        elif self.data is None:
-            found.update(self.read())
+        if sys.platform == "win32" or self.data is not None or self.handle is None:
+            return hashlib.sha256(self.read()).hexdigest()
+        found = hashlib.sha256()
+        for at in range(0, self.size, _PIECE):
+            found.update(os.pread(self.handle.fileno(), _PIECE, at))
         return found.hexdigest()
 
     def close(self) -> None:
