@@ -63,7 +63,11 @@ async def transcribed(
     try:
         if holds_pictures(source) and not whole:
             shown = await drawn(deps, source, pages, notes, model=args.model)
-            asked = [(page, *one) for page in pages for one in _of(deps, page, shown[page.number], lang)]
+            asked = [
+                (page, one.place, _question(deps, page, one.pictures, lang))
+                for page in pages
+                for one in shown[page.number].questions
+            ]
         else:
             digest = await in_thread(source.digest)
             asked = [(page, "", _later(deps, drawing, page, digest, lang)) for page in pages]
@@ -93,11 +97,9 @@ async def transcribed(
     return Transcript(texts, read, asked=bool(read or (failure and failure.attempts)))
 
 
-def _of(deps: Deps, page: Page, shown: Shown, lang: Lang) -> list[tuple[str, Question]]:
-    """What is asked about the pictures of a page, and where on it they stand."""
-    turns = [(place, _turn(page, pictures, shown, lang)) for pictures, place in shown.asked]
-    about = deps.said(page.label)
-    return [(place, Question((turn,), "vision", task="ocr", about=about)) for place, turn in turns]
+def _question(deps: Deps, page: Page, pictures: Sequence[Picture], lang: Lang) -> Question:
+    """What is asked about these pictures of a page."""
+    return Question((_turn(page, pictures, lang),), "vision", task="ocr", about=deps.said(page.label))
 
 
 def _later(deps: Deps, drawing: Drawing, page: Page, digest: str, lang: Lang) -> Later:
@@ -106,7 +108,7 @@ def _later(deps: Deps, drawing: Drawing, page: Page, digest: str, lang: Lang) ->
     @asynccontextmanager
     async def made() -> AsyncIterator[Question]:
         async with drawing.page(page.number) as pictures:
-            ((_, question),) = _of(deps, page, Shown((tuple(pictures),)), lang)
+            question = _question(deps, page, pictures, lang)
             # With more fonts it is drawn otherwise.
             yield replace(question, keeps=not any(picture.lacks for picture in pictures))
 
@@ -136,10 +138,10 @@ def _unread(deps: Deps, page: Page, error: GLMError) -> str:
     return deps.said(f"(scanned, not transcribed: {error.kind})")
 
 
-def _turn(page: Page, pictures: Sequence[Picture], shown: Shown, lang: Lang) -> Message:
+def _turn(page: Page, pictures: Sequence[Picture], lang: Lang) -> Message:
     parts = [picture.part for picture in pictures]
     if page.as_image == "pictures":
         return Message("user", (*parts, Text(PICTURES[lang])))
-    beside = text_beside(page, shown)
+    beside = text_beside(page, pictures)
     said = [Text(BESIDE[lang].format(text=beside))] if beside else []
     return Message("user", (*parts, *said, Text(TRANSCRIBE[lang])))
