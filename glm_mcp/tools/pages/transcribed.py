@@ -24,6 +24,8 @@ from glm_mcp.tools.pages.shown import Shown, drawn, text_beside
 from glm_mcp.tools.tasks import BESIDE, PICTURES, TRANSCRIBE, language
 from glm_mcp.tools.words.chinese import Lang
 
+_Asked = tuple[Page, str, Question | Later]  # of a page, and where on it what is asked about stands
+
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
@@ -56,18 +58,14 @@ async def transcribed(
         return Transcript({}, [], asked=False)
     lang = language(BARE_MARK.sub("", beginning(document.pages)), deps.settings)
     shown: dict[int, Shown] = {}
-    asked: list[tuple[Page, str, Question | Later]] = []
+    asked: list[_Asked] = []
     answers: list[Answer | None] = []
     failure: GLMError | None = None
     drawing = Drawing(deps, source, pages, deps.glm.models("vision", args.model)[0], password)
     try:
         if holds_pictures(source) and not whole:
             shown = await drawn(deps, source, pages, notes, model=args.model)
-            asked = [
-                (page, one.place, _question(deps, page, one.pictures, lang))
-                for page in pages
-                for one in shown[page.number].questions
-            ]
+            asked = _of_pictures(deps, pages, shown, lang)
         else:
             digest = await in_thread(source.digest)
             asked = [(page, "", _later(deps, drawing, page, digest, lang)) for page in pages]
@@ -95,6 +93,14 @@ async def transcribed(
             text = texts[page.number] if came[page.number] or page.as_image != "garbled" else ""
             texts[page.number] = f"{text}\n\n{_unread(deps, page, failure)}".strip()
     return Transcript(texts, read, asked=bool(read or (failure and failure.attempts)))
+
+
+def _of_pictures(deps: Deps, pages: Sequence[Page], shown: Mapping[int, Shown], lang: Lang) -> list[_Asked]:
+    return [
+        (page, one.place, _question(deps, page, one.pictures, lang))
+        for page in pages
+        for one in shown[page.number].questions
+    ]
 
 
 def _question(deps: Deps, page: Page, pictures: Sequence[Picture], lang: Lang) -> Question:
