@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, BinaryIO
-from xml.etree import ElementTree as ET
 
 from glm_mcp.media.documents import opendocument
 from glm_mcp.media.documents.common.shown import PagesShown, Parts, Shown, slides_shown
@@ -62,9 +61,8 @@ def _powerpoint(file: BinaryIO, params: dict[str, Any], left_out: LeftOut) -> Pa
 def _open_document(file: BinaryIO, params: dict[str, Any], left_out: LeftOut) -> PagesShown:
     package = Package(open_container(file, params["name"]), params["name"], left_out)
     body = opendocument.body_of(package.tree("content.xml"))
-    styles = package.tree("styles.xml")
     slides = [] if body is None else opendocument.slides_of(body)
-    pictures = FramePictures(package, slides, ET.Element("none") if styles is None else styles)
+    pictures = FramePictures(package, slides, package.tree("styles.xml"))
     if not slides:
         return _text(package, [] if body is None else pictures.on(body))
     return slides_shown(package, params["numbers"], len(slides), lambda n: pictures.on(slides[n - 1]))

@@ -20,9 +20,9 @@ _OF_SLIDE = 8  # pictures; what it shows belongs together
 _AGAIN, _SHARE = 4, 0.25  # a picture on so many pages, and on this share of all, belongs to their design
 _METAFILES = (".emz", ".wmz", ".svm", ".pict")  # which nothing here draws
 _DRAWN = (".emf", ".wmf")  # which an optional part draws
-_MARK = re.compile(r"\[picture(?: at [A-Z]{1,3}\d{1,7})?(?:: [^\]]{0,1000})?\]")
-# Of one without a description.
-BARE_MARK = re.compile(r"\[picture(?: at [A-Z]{1,3}\d{1,7})?\]")
+_PICTURE = r"\[picture(?: at [A-Z]{1,3}\d{1,7})?"
+_MARK = re.compile(rf"{_PICTURE}(?:: [^\]]{{0,1000}})?\]")
+BARE_MARK = re.compile(rf"{_PICTURE}\]")  # of one without a description
 
 Key = TypeVar("Key")
 Box = tuple[float, float, float, float]  # left, top, width, height
@@ -37,6 +37,11 @@ class Shown(NamedTuple):
     share: float
     crop: Box | None = None
     place: str = ""
+
+
+def mark(words: str, at: str = "") -> str:
+    """What stands for a picture in a text. `at`: the cell of a sheet where it is."""
+    return f"[picture{f' at {at}' if at else ''}{f': {words}' if words else ''}]"
 
 
 class Parts(Protocol):
@@ -74,7 +79,7 @@ def slides_shown(
 
 
 def within(numbers: Sequence[int], total: int, name: str, unit: str = "slide") -> Sequence[int]:
-    """The numbers. Raises InvalidRequest."""
+    """The numbers, ascending. Raises InvalidRequest where one is beyond `total`."""
     return choose(",".join(map(str, numbers)), total, name, unit=unit) if numbers else ()
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeVar
 from xml.etree import ElementTree as ET
 
 from glm_mcp.media.documents.common.picture_size import pixels
-from glm_mcp.media.documents.common.shown import PagesShown, Shown, kept, why_shown, within
+from glm_mcp.media.documents.common.shown import PagesShown, Shown, kept, mark, why_shown, within
 from glm_mcp.media.documents.ooxml.package import (
     Package,
     child,
@@ -67,7 +67,7 @@ class SheetPictures:
         """Cells say that they show a picture, in the place of what only their program understands."""
         for row, column, held in self._cells(data):
             if column in grid.rows.get(row, {}):
-                grid.rows[row][column] = f"[picture: {held.words}]" if held.words else "[picture]"
+                grid.rows[row][column] = mark(held.words)
 
     def _over(self, part: str) -> Iterator[tuple[int, int, Shown]]:
         for path, tree in self._package.trees(part, "drawing"):
