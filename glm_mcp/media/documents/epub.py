@@ -53,7 +53,7 @@ def epub_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], li
         page = book.page(number, label)
         text = html_markdown(page, what="reading an EPUB") if page else ""
         shown = book.shown(number, page, label)
-        why = "pictures" if chapter.is_picture and shown else why_shown(text, shown, math.inf)
+        why = "pictures" if chapter.shown and shown else why_shown(text, shown, math.inf)
         rows.append((number, label, text or "[picture]" * bool(why), why))
     covers = {number for number, chapter in enumerate(book.chapters, 1) if chapter.is_cover}
     rows, notes = without_covers(rows, covers)
@@ -80,10 +80,6 @@ class _Chapter(NamedTuple):
     shown: str = ""
     is_fixed: bool = False
     is_cover: bool = False
-
-    @property
-    def is_picture(self) -> bool:
-        return bool(self.shown)
 
 
 class _Book:
@@ -133,7 +129,7 @@ class _Book:
     def shown(self, number: int, page: str, label: str) -> list[Shown]:
         """The pictures of a chapter, as of `kept`, without those that many chapters show."""
         chapter = self.chapters[number - 1]
-        if chapter.is_picture:
+        if chapter.shown:
             return self._pictures.alone(chapter.shown)
         found = self._pictures.on(chapter.path, page, fixed=chapter.is_fixed)
         if found:
@@ -146,7 +142,7 @@ class _Book:
     def _design(self) -> set[tuple[int, int]]:
         seen = Counter[tuple[int, int]]()
         for chapter in self.chapters:
-            if chapter.path and not chapter.is_picture:
+            if chapter.path and not chapter.shown:
                 page = self.package.read(chapter.path).decode("utf-8", "replace")
                 seen.update(
                     {self.package.identity(part) for part in self._pictures.parts(chapter.path, page)}
