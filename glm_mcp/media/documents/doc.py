@@ -293,9 +293,7 @@ class _Parts:
             ET.SubElement(formula, f"{{{_M}}}t").text = _plain(held)
             return formula
         if not held:
-            return w(
-                "pict", self._pictures.in_line(None if packed is None else int.from_bytes(packed, "little"))
-            )
+            return w("pict", self._pictures.in_line(packed))
         picture = w("pict", ET.Element("{urn:schemas-microsoft-com:vml}imagedata"))
         program = _plain(" ".join(w for w in self._instruction.split()[1:2] if w[0] != "\\"))
         ET.SubElement(picture, f"{{{_O}}}OLEObject", {"ProgID": program, f"{{{_R}}}id": f"o{number}"})
