@@ -24,7 +24,6 @@ from glm_mcp.glm.threads import in_thread
 from glm_mcp.media.worker_child import LEFT, SAID
 
 FORKS = sys.platform == "linux"
-
 _CHUNK = 1 << 20
 _PATIENCE_S = 2.0  # with the clean process, which answers in milliseconds when it is well
 
