@@ -65,10 +65,11 @@ def put(path: Path, name: str, value: str) -> None:
     """Sets one variable, in its place where it has one. The file is then its owner's alone. Raises ConfigError."""
     shown = _quoted(value)
     with _alone(path):
-        _write(path, _with(_read(path), name, shown))
+        _write(path, _changed(_read(path), name, shown))
 
 
-def _with(text: str, name: str, shown: str) -> str:
+def _changed(text: str, name: str, shown: str) -> str:
+    """The text of the file with this value, once."""
     lines: list[str] = []
     done = False
     end = "\r\n" if "\r\n" in text else "\n"

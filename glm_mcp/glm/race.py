@@ -213,19 +213,22 @@ class Race(Generic[T]):
         """
         # What has spoken did so over a connection, whatever has become of others since.
         spoke = any(model.pieces for model in self.models)
-        outcomes = {a["outcome"] for a in self.attempts}
-        if unconnected and self._away and not (self.over or spoke) and outcomes <= {"timeout", "network"}:
-            self.failure = self._away
-        elif unconnected and not (self.over or spoke) and outcomes <= {"timeout"}:
-            host, since = unconnected
-            within = self.deadline - self.started
-            # A request that began at the very end had no time for one.
-            if self.deadline - max(since, self.started) >= within / 2:
-                self.failure = unreached(host, within)
+        if unconnected and not (self.over or spoke):
+            self.failure = self._not_reached(*unconnected) or self.failure
         gone = [(m.card.id, m.error) for m in self.models if m.error and m.error.again is Again.GONE]
         if len(gone) < len(self.models):
             for model, error in gone:
                 self.health.lost(model, error.message)
+
+    def _not_reached(self, host: str, since: float) -> GLMError | None:
+        """Why the network is to blame; None where it may not be. `since`: when no request to it had a connection any more."""
+        outcomes = {a["outcome"] for a in self.attempts}
+        if self._away and outcomes <= {"timeout", "network"}:
+            return self._away
+        within = self.deadline - self.started
+        # A request that began at the very end had no time for one.
+        had_time = self.deadline - max(since, self.started) >= within / 2
+        return unreached(host, within) if had_time and outcomes <= {"timeout"} else None
 
     def unreaches(self, model: Standing, error: GLMError, *, wait: float, ends: bool) -> None:
         """The host was not reached: no model is asked before `wait` seconds, or none at all where that `ends` the call."""

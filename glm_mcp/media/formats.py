@@ -49,7 +49,8 @@ _OOXML, _ODF = "application/vnd.openxmlformats-officedocument.", "application/vn
 _UNPACK = "Unpack it and pass the files in it."
 _SOUND = "No tool here takes sound: pass a transcript."
 RECORD = "Record a piece of it into a file first (for instance with ffmpeg) and pass that."
-_AS_PICTURE, _AS_PDF = "Save it as PNG or JPEG in a program that opens it.", "Save or export it as PDF."
+_AS_PICTURE = "Save it as PNG or JPEG in a program that opens it."
+_AS_PDF = "Save or export it as PDF."
 _OPEN_CONTENT = "Pass what it was made from: the source, or an export as text."
 
 

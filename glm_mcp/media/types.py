@@ -20,7 +20,7 @@ LEAVABLE = (UnsupportedMedia, MediaTooLarge, ForbiddenPath, NotFound)
 # workbook may stand for as many as one likes, and each takes up to ten bytes of the server on its way out.
 TEXT_CHARS = 60_000_000
 PAGES = 20_000  # of one document; each has its row on the event loop
-_PIECE = 1 << 20  # bytes of a file that are looked at in one go
+_PIECE = 256 * 1024  # bytes of a file that are looked at in one go
 SHORT = 20_000  # characters of a text that is looked through in half a millisecond
 
 
@@ -72,14 +72,32 @@ class Source:
             return self.handle.read()
         return os.pread(self.handle.fileno(), self.size, 0)
 
+    def piece(self, at: int) -> bytes:
+        """The bytes from there on, 256 KB at most and none beyond `size`; b"" where the file ends. Blocking. Raises NotFound
+        where it cannot be read any more.
+        """
+        if self.data is not None:
+            return self.data[at : at + _PIECE]
+        if self.handle is None:
+            raise ValueError("a URL that was not fetched has no bytes")
+        count = min(_PIECE, self.size - at)
+        try:
+            if sys.platform == "win32":
+                self.handle.seek(at)
+                return self.handle.read(count)
+            return os.pread(self.handle.fileno(), count, at)
+        except OSError as error:  # a drive that went away
+            why = error.strerror or "the system refuses"
+            raise NotFound(
+                f"{self.name} cannot be read any more ({why})", "Check the disk, and call again."
+            ) from error
+
     def digest(self) -> str:
-        """sha256 of all bytes, in hex. Blocking: a second for a gigabyte."""
-        found = hashlib.sha256(self.data or b"")
-        if sys.platform != "win32" and self.data is None and self.handle is not None:
-            for at in range(0, self.size, _PIECE):
-                found.update(os.pread(self.handle.fileno(), _PIECE, at))
-        elif self.data is None:
-            found.update(self.read())
+        """sha256 of all bytes, in hex. Blocking: a second for a gigabyte. Raises as `piece`."""
+        found, at = hashlib.sha256(), 0
+        while piece := self.piece(at):
+            found.update(piece)
+            at += len(piece)
         return found.hexdigest()
 
     def close(self) -> None:

@@ -24,7 +24,6 @@ from glm_mcp.glm.threads import in_thread
 from glm_mcp.media.worker_child import LEFT, SAID
 
 FORKS = sys.platform == "linux"
-
 _CHUNK = 1 << 20
 _PATIENCE_S = 2.0  # with the clean process, which answers in milliseconds when it is well
 
@@ -76,10 +75,9 @@ def _command(module: str) -> list[str]:
     return [sys.executable, "-P", "-X", "utf8", "-c", _BOOT.format(module)]
 
 
-# ── A Python of its own ─────────────────────────────────────────────────────────────────────────────────────────
-
-
 class _Spawned:
+    """A Python of its own."""
+
     def __init__(self, process: Process) -> None:
         assert process.stdout  # noqa: S101 - they were asked for
         assert process.stderr  # noqa: S101
@@ -119,32 +117,12 @@ async def spawned(spec: str, file: IO[bytes]) -> AsyncIterator[Worker]:
             await process.aclose()
 
 
-# ── A fork ──────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _pair() -> tuple[socket.socket, socket.socket]:
-    if sys.platform != "linux":  # FORKS
-        raise NotImplementedError
-    return socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-
-
-def _widen(pipe: int) -> None:
-    """Its reader is let wait for nothing, its writer for as little as may be."""
-    if sys.platform != "linux":
-        return
-    import fcntl
-
-    os.set_blocking(pipe, False)
-    with suppress(OSError):  # a user may have only so much of this
-        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _CHUNK)
-
-
 class _Forks:
     """The clean process, from outside."""
 
     def __init__(self, environment: dict[str, str]) -> None:
         self.environment = environment
-        self._control, theirs = _pair()
+        self._control, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
         self._control.setblocking(False)
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603 - this Python
@@ -239,7 +217,12 @@ class _Pipe:
 
     def __init__(self) -> None:
         self._fd, self.other_end = os.pipe()
-        _widen(self._fd)
+        if sys.platform == "linux":  # FORKS
+            import fcntl
+
+            os.set_blocking(self._fd, False)
+            with suppress(OSError):  # a user may have only so much of this
+                fcntl.fcntl(self._fd, fcntl.F_SETPIPE_SZ, _CHUNK)
 
     def __aiter__(self) -> _Pipe:
         return self
@@ -264,7 +247,7 @@ class _Forked:
     def __init__(self, forks: _Forks) -> None:
         self.forks = forks
         self.stdout, self.stderr = _Pipe(), _Pipe()
-        self._channel, self._theirs = _pair()
+        self._channel, self._theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
         self._channel.setblocking(False)
         self._pid: int | None = None
         self._ended: tuple[int, int] | None = None

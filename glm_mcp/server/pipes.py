@@ -85,9 +85,9 @@ def _room(descriptor: int) -> Callable[[int], bool]:
         mode = os.fstat(descriptor).st_mode
         # Python promises it of pipes; Linux holds it for the sockets, too, that Node gives its children.
         if stat.S_ISFIFO(mode) or (sys.platform == "linux" and stat.S_ISSOCK(mode)):
-            room, ready = select.poll(), [(descriptor, select.POLLOUT)]
-            room.register(*ready[0])
-            return lambda size: size <= select.PIPE_BUF and room.poll(0) == ready
+            asked = select.poll()
+            asked.register(descriptor, select.POLLOUT)
+            return lambda size: size <= select.PIPE_BUF and asked.poll(0) == [(descriptor, select.POLLOUT)]
     return lambda _: False
 
 

@@ -210,10 +210,8 @@ def fit(result: ToolResult, deps: Deps) -> Content:
         try:
             ident, lost = result.kept or deps.outputs.keep(shown, ".md"), None
             place = str(deps.outputs.find(ident)) if deps.client.local else deps.download(ident)
-        except (
-            ConfigError,
-            NotFound,
-        ) as error:  # a full disk must not cost what fits, nor one that is being cleaned
+        except (ConfigError, NotFound) as error:
+            # A full disk must not cost what fits, nor one that is being cleaned.
             ident, place, lost = "", "", error
         if result.max_chars is None:
             room -= size(_go_on(result, deps, (ident, place), len(shown), lost))

@@ -254,8 +254,7 @@ async def _units(deps: Deps, args: ReadArgs, documents: Read, lang: Lang, notes:
         seen = await drawn(deps, source, shown, notes, model=args.model, password=args.password, whole=whole)
         for page in document.pages:
             own = seen.get(page.number)
-            instead = own is not None and (page.is_picture or whole)
-            text = text_beside(page, own) if instead else page.text
+            text = text_beside(page, own.pictures) if own and (page.is_picture or whole) else page.text
             if own is None and page.as_image and not text.strip():
                 text = UNSEEN[lang]
                 missing.append(page)
@@ -263,7 +262,7 @@ async def _units(deps: Deps, args: ReadArgs, documents: Read, lang: Lang, notes:
             gone += [page] * bool(own and own.pictures)
             label = f"{document.name}, {page.label}" if document.total > 1 else document.name
             units += (
-                units_of(label, f"{text}\n\n{own.says}".strip(), own.questions)
+                units_of(label, f"{text}\n\n{own.says}".strip(), [one.pictures for one in own.questions])
                 if own
                 else [Unit(label, text, ())]
             )

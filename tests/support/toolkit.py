@@ -15,6 +15,7 @@ from mcp import Client, types
 from PIL import Image
 from support import canary
 
+from glm_mcp.server.app import Folders
 from glm_mcp.simulator import Received, Simulator, Switches
 
 # What a result that was cut says: characters shown, of how many, the document and the cursor to go on with.
@@ -26,6 +27,11 @@ NEXT = re.compile(
 def text_of(result: types.CallToolResult) -> str:
     """All text of a result."""
     return "\n".join(block.text for block in result.content if isinstance(block, types.TextContent))
+
+
+def keep(folders: Folders, name: str, data: bytes) -> None:
+    """Puts a file where a call finds it by its name."""
+    (folders.cwd / name).write_bytes(data)
 
 
 @functools.cache

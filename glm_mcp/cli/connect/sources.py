@@ -4,7 +4,6 @@ by `glm://files/ID`.
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 
@@ -24,7 +23,6 @@ from glm_mcp.media.types import Source
 from glm_mcp.sandbox import Sandbox
 from glm_mcp.tools.sources import lies_beside, sidecars
 
-PIECE = 256 * 1024
 LOOK_S = 20.0  # for a look through one document; the call has yet to be answered in its host's time
 
 Say = Callable[[str], Awaitable[None]]
@@ -119,11 +117,11 @@ class Uploader:
     async def _digest(self, source: Source) -> str:
         """Of its contents; a file that has not changed since is not read again."""
         if source.handle is None:
-            return await in_thread(_sha256, source)
+            return await in_thread(source.digest)
         info = os.fstat(source.handle.fileno())
         key = (info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns)
         if key not in self._digests:
-            self._digests[key] = await in_thread(_sha256, source)
+            self._digests[key] = await in_thread(source.digest)
         return self._digests[key]
 
 
@@ -141,33 +139,11 @@ async def _refuse_secrets(source: Source, password: str | None) -> None:
             return
 
 
-def _sha256(source: Source) -> str:
-    digest, at = hashlib.sha256(), 0
-    while at < source.size and (piece := _piece(source, at)):
-        digest.update(piece[: source.size - at])  # as much as is sent
-        at += len(piece)
-    return digest.hexdigest()
-
-
 async def _pieces(source: Source) -> AsyncIterator[bytes]:
     at = 0
     while at < source.size:
-        piece = await in_thread(_piece, source, at)
+        piece = await in_thread(source.piece, at)
         if not piece:
             raise InvalidRequest(f"{source.name} became shorter while it was sent", "Call again.")
-        yield piece[: source.size - at]  # a file that grows meanwhile is sent as long as it was
+        yield piece  # a file that grows meanwhile is sent as long as it was
         at += len(piece)
-
-
-def _piece(source: Source, at: int) -> bytes:
-    if source.data is not None:
-        return source.data[at : at + PIECE]
-    assert source.handle is not None  # noqa: S101 - a source that is here has one of the two
-    try:
-        source.handle.seek(at)
-        return source.handle.read(PIECE)
-    except OSError as error:  # a drive that went away
-        why = error.strerror or "the system refuses"
-        raise NotFound(
-            f"{source.name} cannot be read any more ({why})", "Check the disk, and call again."
-        ) from error

@@ -45,8 +45,7 @@ def doc_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
 
 def word_package(file: BinaryIO, name: str, *, pictures: bool) -> tuple[zipfile.ZipFile, Said]:
     """What the document would be as DOCX, with the bytes of its pictures or with their names alone, and what it says of
-    itself. Raises MissingExtra, UnsupportedMedia, InvalidRequest
-    (encrypted).
+    itself. Raises MissingExtra, UnsupportedMedia, InvalidRequest (encrypted).
     """
     try:
         with compound_file(file, name) as container:
@@ -87,7 +86,7 @@ class _Parts:
         self._refers: dict[int, ET.Element] = {}
         self._box = ""  # of a form, in the field that is open
         self._objects = objects
-        self._pictures = Pictures(binary, named=not pictures)
+        self._pictures = Pictures(binary, with_bytes=pictures)
         self._object = 0  # whose picture follows
         self._instruction = ""  # of the field that was opened last
 
@@ -294,9 +293,7 @@ class _Parts:
             ET.SubElement(formula, f"{{{_M}}}t").text = _plain(held)
             return formula
         if not held:
-            return w(
-                "pict", self._pictures.in_line(None if packed is None else int.from_bytes(packed, "little"))
-            )
+            return w("pict", self._pictures.in_line(packed))
         picture = w("pict", ET.Element("{urn:schemas-microsoft-com:vml}imagedata"))
         program = _plain(" ".join(w for w in self._instruction.split()[1:2] if w[0] != "\\"))
         ET.SubElement(picture, f"{{{_O}}}OLEObject", {"ProgID": program, f"{{{_R}}}id": f"o{number}"})

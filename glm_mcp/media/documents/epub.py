@@ -24,7 +24,6 @@ from glm_mcp.media.documents.zip_xml import archive_of, attribute, local, open_z
 
 _FALLBACKS = 10  # of one chapter, each named by the one before
 _PROLOG = re.compile(r"\A\s*<\?xml[^>]{0,200}>")
-_PICTURES = 100  # of one chapter
 _DRAWN = re.compile(r"<(?:\w{1,20}:)?(?:path|rect|circle|ellipse|line|poly\w{4,5}|use)\b")
 _COVERS = ("cover", "cover-page", "coverpage", "cover_page", "titlepage", "title-page", "title_page", "title")
 _WORDS = {**WORDS, "publisher": "publisher", "rights": "rights"}
@@ -54,7 +53,7 @@ def epub_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], li
         page = book.page(number, label)
         text = html_markdown(page, what="reading an EPUB") if page else ""
         shown = book.shown(number, page, label)
-        why = "pictures" if chapter.is_picture and shown else why_shown(text, shown, math.inf)
+        why = "pictures" if chapter.shown and shown else why_shown(text, shown, math.inf)
         rows.append((number, label, text or "[picture]" * bool(why), why))
     covers = {number for number, chapter in enumerate(book.chapters, 1) if chapter.is_cover}
     rows, notes = without_covers(rows, covers)
@@ -71,7 +70,7 @@ def pictures_of_book(file: BinaryIO, params: dict[str, Any], left_out: LeftOut) 
             label = f"chapter {number}"
             yield number, label, book.shown(number, book.page(number, label), label)
 
-    return PagesShown(book.package, pages(), _PICTURES, 1.0)
+    return PagesShown(book.package, pages())
 
 
 class _Chapter(NamedTuple):
@@ -81,10 +80,6 @@ class _Chapter(NamedTuple):
     shown: str = ""
     is_fixed: bool = False
     is_cover: bool = False
-
-    @property
-    def is_picture(self) -> bool:
-        return bool(self.shown)
 
 
 class _Book:
@@ -134,7 +129,7 @@ class _Book:
     def shown(self, number: int, page: str, label: str) -> list[Shown]:
         """The pictures of a chapter, as of `kept`, without those that many chapters show."""
         chapter = self.chapters[number - 1]
-        if chapter.is_picture:
+        if chapter.shown:
             return self._pictures.alone(chapter.shown)
         found = self._pictures.on(chapter.path, page, fixed=chapter.is_fixed)
         if found:
@@ -147,7 +142,7 @@ class _Book:
     def _design(self) -> set[tuple[int, int]]:
         seen = Counter[tuple[int, int]]()
         for chapter in self.chapters:
-            if chapter.path and not chapter.is_picture:
+            if chapter.path and not chapter.shown:
                 page = self.package.read(chapter.path).decode("utf-8", "replace")
                 seen.update(
                     {self.package.identity(part) for part in self._pictures.parts(chapter.path, page)}

@@ -20,10 +20,8 @@ _NAMED = re.compile(r'"?sep=([^\w\s"]|\t)"?(?:\n|\Z)', re.IGNORECASE)  # a first
 # Cells that a table may have once it is filled up: so many, or so many times its own.
 _FILLED, _SPARSE = 1_000_000, 10
 _JOINED = 10_000  # lines
-_SMALL, _MOSTLY = (
-    200,
-    4,
-)  # cells of a table that is written whole, however few hold something; else every fourth is to
+# Cells of a table that is written whole, however few hold something; else every fourth is to.
+_SMALL, _MOSTLY = 200, 4
 _FIELD = 10_000_000  # characters in one field; the library stops at 131,072 by default
 
 

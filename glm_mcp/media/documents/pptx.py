@@ -12,7 +12,7 @@ from xml.etree import ElementTree as ET
 
 from glm_mcp.errors import UnsupportedMedia
 from glm_mcp.media.documents.about import of_package, with_about
-from glm_mcp.media.documents.common.shown import why_shown
+from glm_mcp.media.documents.common.shown import mark, why_shown
 from glm_mcp.media.documents.common.slide_name import slide_name
 from glm_mcp.media.documents.markdown import table
 from glm_mcp.media.documents.ooxml.chart import chart_blocks, diagram_lines, hyperlink
@@ -192,7 +192,7 @@ class _Slide:
         link = self.package.link(self.part, number)
         if number and not (link.external or self.package.has(link.target)):
             self.package.left_out.add("pictures that the file does not hold", self.place)
-        return f"[picture: {alt}]" if alt else "[picture]"
+        return mark(alt)
 
     def _frame(self, frame: ET.Element) -> Iterator[str]:
         for node in descendants(frame, "a:tbl", "c:chart", "cx:chart", "dgm:relIds", "p:oleObj"):

@@ -23,16 +23,16 @@ from glm_mcp.media.worker import run_here, run_job
 from glm_mcp.registry import Card
 from glm_mcp.secret_paths import holds_secret, secret_in
 
-_MB = 1024 * 1024
 _RENDER = {
     "pdf": "glm_mcp.media.documents.pdf:render_job",
     "ofd": "glm_mcp.media.documents.fixed.ofd:render_job",
     "caj": "glm_mcp.media.documents.fixed.caj:render_job",
     "xps": "glm_mcp.media.documents.fixed.xps:render_job",
 }
+# Kinds whose pictures can be taken out.
 _EMBEDDED = frozenset(
     "pptx docx odp odt odg epub xlsx xlsb ods ppt doc hwp hwpx mobi cbz mail mbox msg tnef html webarchive rtf".split()
-)  # kinds whose pictures can be taken out
+)
 _PICTURES = "glm_mcp.media.documents.common.picture_job:pictures_job"
 _LIGHT = 1_000_000  # bytes of text that are read in a thread
 

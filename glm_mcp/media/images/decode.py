@@ -17,7 +17,7 @@ from glm_mcp.media.images.flatten import flattener
 from glm_mcp.media.images.rare import bitmap, gif, jxl, netpbm, packed, photoshop
 from glm_mcp.media.images.tiling import MP
 
-READABLE = "PNG, JPEG, WebP, GIF, HEIC, AVIF, JPEG XL, TIFF, BMP, ICO, CUR, JPEG 2000, PPM, SVG, PSD, PCX, TGA, QOI, SGI, DDS, ICNS, EXR, HDR, PAM, XBM, XPM, RAW"
+READABLE = "PNG, JPEG, WebP, GIF, HEIC, AVIF, JPEG XL, TIFF, BMP, ICO, CUR, JPEG 2000, PPM, SVG, PSD, PCX, TGA, QOI, SGI, DDS, ICNS, EXR, HDR, PAM, XBM, XPM, RAW, EMF, WMF, KRA, ORA, SKETCH, FIG, XD, PROCREATE"
 # What Pillow may try; its other readers stay closed: EPS and WMF (run programs of the system), FITS, GRIB, HDF5 and
 # BUFR (stubs), FLI and MPEG (films), and what nobody sends.
 FORMATS = (
@@ -39,6 +39,7 @@ CAP = 120 * MP  # the others decode whole and may need a second copy
 Image.MAX_IMAGE_PIXELS = max(CAPS.values())
 
 _ORIENTATION = 0x0112  # of EXIF
+_MAKE = 0x010F  # who made the camera
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -185,6 +186,14 @@ def said_turn(image: Image.Image) -> int | None:
     except Exception:  # noqa: BLE001 - EXIF of any kind of brokenness says nothing
         return None
     return turn if isinstance(turn, int) and turn in (1, *_TURNS) else None
+
+
+def is_from_camera(image: Image.Image) -> bool:
+    """Whether an opened file says who made the camera."""
+    try:
+        return bool(image.getexif().get(_MAKE))
+    except Exception:  # noqa: BLE001 - EXIF of any kind of brokenness says nothing
+        return False
 
 
 def orientation(image: Image.Image) -> int:

@@ -23,7 +23,7 @@ from glm_mcp.media.images.options import Options
 from glm_mcp.media.images.rare import bands, cursor, jxl, photoshop, pixmap, qoi, raw
 from glm_mcp.media.types import Picture
 
-SCREEN_PIXELS, _MAKE = 3840 * 2160, 0x010F  # of EXIF: who made the camera
+_SCREEN_PIXELS = 3840 * 2160
 _ANIMATED = frozenset(("GIF", "WEBP", "AVIF", "PNG"))
 _JPEGS = frozenset(("JPEG", "MPO"))  # MPO: a camera's, whose second picture is the same scene
 # Of which every form is known here: what is refused is damaged.
@@ -183,7 +183,8 @@ def make(data: bytes, options: Options, *, damaged: bool = False) -> list[Pictur
     notes: list[str] = []
     if image.format == "TIFF":
         return with_notes(multiframe.pages(data, image, options, notes), notes)
-    count = frames_of(data, image, options)
+    # Other files are one picture, whatever else they hold.
+    count = decode.count_frames(data, options.name, options.kind) if image.format in _ANIMATED else 1
     if image.format in {"ICO", "ICNS", "CUR"}:
         with decode.decoding(options.name):
             image.load()  # the largest of its images; only now its size is sure
@@ -207,13 +208,6 @@ def _complete(icon: Any) -> None:
         icon.info["transparency"] = chosen.info["transparency"]
 
 
-def frames_of(data: bytes, image: Image.Image, options: Options) -> int:
-    """Frames of an animation; 1 of any other file, whatever else it holds."""
-    if image.format not in _ANIMATED:
-        return 1
-    return decode.count_frames(data, options.name, options.kind)
-
-
 def _still(
     data: bytes, image: Image.Image, options: Options, notes: list[str], *, damaged: bool
 ) -> list[Picture]:
@@ -229,8 +223,8 @@ def _still(
             note_shrinking(options.units, notes, text=True)
             return [untouched]
     # A HEIC of more pixels than a screen has comes from a camera, said or not; decoded whole it takes three times its size.
-    large_heif = image.format == "HEIF" and image.width * image.height > SCREEN_PIXELS
-    camera = orient != 1 or _from_camera(image) or large_heif
+    large_heif = image.format == "HEIF" and image.width * image.height > _SCREEN_PIXELS
+    camera = orient != 1 or decode.is_from_camera(image) or large_heif
     with decode.decoding(options.name):
         if whole and image.format in _JPEGS:
             image, camera = _drafted(data, image, region, orient, camera, options)
@@ -321,10 +315,3 @@ def _opaque(image: Image.Image) -> bool:
         low: Any = image.getchannel("A").getextrema()[0]
         return bool(low == 255)
     return False
-
-
-def _from_camera(image: Image.Image) -> bool:
-    try:
-        return bool(image.getexif().get(_MAKE))
-    except Exception:  # noqa: BLE001 - EXIF of any kind of brokenness tells nothing
-        return False

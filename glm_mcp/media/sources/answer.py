@@ -15,6 +15,7 @@ _PACKED = (*_GZIP, "br", "zstd", "compress", "x-compress", "dcb", "dcz")
 
 
 def check_status(status: int, url: PublicURL) -> None:
+    """Raises NotFound, NetworkError for an answer without the whole file."""
     where = show(str(url))
     if status == 202:
         raise NetworkError(f"{where} is not ready yet (HTTP 202)", "Call again later.")
@@ -32,6 +33,7 @@ def check_status(status: int, url: PublicURL) -> None:
 
 
 def check_length(claimed: str | None, max_bytes: int, url: PublicURL) -> None:
+    """Raises MediaTooLarge. `claimed`: the Content-Length, which may be missing or anything."""
     if claimed and claimed.isdecimal() and int(claimed[:18]) > max_bytes:
         raise too_large(url, max_bytes)
 
@@ -55,6 +57,7 @@ def is_packed(encoding: str, url: PublicURL) -> bool:
 
 
 def broken_by(error: Exception) -> str:
+    """Why a download failed, in our words where the library's would be of use to nobody."""
     import httpx
 
     text = str(error)

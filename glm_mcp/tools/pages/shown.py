@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
+from itertools import groupby
+from typing import NamedTuple
 
 import anyio
 
@@ -23,24 +24,23 @@ PICTURE_PARTS = 4  # that a tall one is cut into
 NOTES = 3  # on how single pictures were prepared
 
 
+class Together(NamedTuple):
+    """The pictures of one question, and where on the page they stand, where that is known."""
+
+    pictures: tuple[Picture, ...]
+    place: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """The pictures of one page, those of a question together; where on the page those of each question stand, where that is
-    known; and `says`, which stands in the place of others.
-    """
+    """The pictures of one page by questions, and `says`, which stands in the place of others."""
 
-    questions: tuple[tuple[Picture, ...], ...]
+    questions: tuple[Together, ...]
     says: str = ""
-    places: tuple[str, ...] = ()
-
-    @property
-    def asked(self) -> Iterator[tuple[tuple[Picture, ...], str]]:
-        """The pictures of each question, and where they stand."""
-        return zip(self.questions, self.places or ("",) * len(self.questions), strict=True)
 
     @property
     def pictures(self) -> tuple[Picture, ...]:
-        return tuple(chain.from_iterable(self.questions))
+        return tuple(picture for one in self.questions for picture in one.pictures)
 
 
 async def drawn(
@@ -67,7 +67,7 @@ async def drawn(
     drawing = Drawing(deps, source, pages, card, password)
     pictures = await drawing.draw([page.number for page in pages])
     notes += drawing.notes
-    return {number: Shown((tuple(some),)) for number, some in pictures.items()}
+    return {number: Shown((Together(tuple(some)),)) for number, some in pictures.items()}
 
 
 async def _embedded(
@@ -89,20 +89,23 @@ async def _embedded(
     notes += list(dict.fromkeys(n for some in made for p in some for n in p.notes))[:NOTES]
     shown: dict[int, Shown] = {}
     for page in pages:
-        questions: dict[int, tuple[Picture, ...]] = {}
-        places: dict[int, list[str]] = {}
         name = " ".join([source.name] + [page.label] * (page.label != "text"))
-        for one, some in zip(held, made, strict=True):
-            if one.page == page.number and some:
-                named = [replace(p, label=", ".join(filter(None, (name, p.label)))) for p in some]
-                questions[one.question] = (*questions.get(one.question, ()), *named)
-                places.setdefault(one.question, []).extend([one.place] * bool(one.place))
+        own = [(one, some) for one, some in zip(held, made, strict=True) if one.page == page.number and some]
         earlier = again.get(page.number)
         label = next((p.label for p in pages if p.number == earlier), "")
         says = deps.said(f"(a picture of {label} again)") if label else ""
-        stand = tuple(", ".join(dict.fromkeys(some)) for some in places.values())
-        shown[page.number] = Shown(tuple(questions.values()), says, stand)
+        shown[page.number] = Shown(tuple(_questions(name, own)), says)
     return shown
+
+
+def _questions(name: str, rows: Sequence[tuple[Embedded, list[Picture]]]) -> Iterator[Together]:
+    """Those of a page, in their order. `name`: what the pictures are called by, before their own labels."""
+    for _, group in groupby(rows, key=lambda row: row[0].question):
+        together = list(group)
+        pictures = (picture for _, some in together for picture in some)
+        named = (replace(p, label=", ".join(filter(None, (name, p.label)))) for p in pictures)
+        places = dict.fromkeys(one.place for one, _ in together if one.place)
+        yield Together(tuple(named), ", ".join(places))
 
 
 async def _prepared(held: Sequence[Embedded], card: Card, left_out: list[GLMError]) -> list[list[Picture]]:
@@ -130,7 +133,7 @@ async def _prepared(held: Sequence[Embedded], card: Card, left_out: list[GLMErro
     return made
 
 
-def text_beside(page: Page, shown: Shown | None) -> str:
-    """What the picture of a page does not show of it; "" where it shows all."""
-    lacks = shown is not None and any(picture.lacks for picture in shown.pictures)
+def text_beside(page: Page, pictures: Sequence[Picture]) -> str:
+    """What the pictures of a page do not show of it; "" where they show all."""
+    lacks = any(picture.lacks for picture in pictures)
     return page.text if page.as_image != "garbled" and lacks else ""

@@ -24,6 +24,8 @@ from glm_mcp.tools.pages.shown import Shown, drawn, text_beside
 from glm_mcp.tools.tasks import BESIDE, PICTURES, TRANSCRIBE, language
 from glm_mcp.tools.words.chinese import Lang
 
+_Asked = tuple[Page, str, Question | Later]  # of a page, and where on it what is asked about stands
+
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
@@ -61,14 +63,14 @@ async def transcribed(
         return Transcript({}, [])
     lang = language(BARE_MARK.sub("", beginning(document.pages)), deps.settings)
     shown: dict[int, Shown] = {}
-    asked: list[tuple[Page, str, Question | Later]] = []
+    asked: list[_Asked] = []
     answers: list[Answer | None] = []
     failure: GLMError | None = None
     drawing = Drawing(deps, source, pages, deps.glm.models("vision", args.model)[0], password)
     try:
         if holds_pictures(source) and not whole:
             shown = await drawn(deps, source, pages, notes, model=args.model)
-            asked = [(page, *one) for page in pages for one in _of(deps, page, shown[page.number], lang)]
+            asked = _of_pictures(deps, pages, shown, lang)
         else:
             digest = await in_thread(source.digest)
             asked = [(page, "", _later(deps, drawing, page, digest, lang)) for page in pages]
@@ -98,11 +100,17 @@ async def transcribed(
     return Transcript(texts, read, failure)
 
 
-def _of(deps: Deps, page: Page, shown: Shown, lang: Lang) -> list[tuple[str, Question]]:
-    """What is asked about the pictures of a page, and where on it they stand."""
-    turns = [(place, _turn(page, pictures, shown, lang)) for pictures, place in shown.asked]
-    about = deps.said(page.label)
-    return [(place, Question((turn,), "vision", task="ocr", about=about)) for place, turn in turns]
+def _of_pictures(deps: Deps, pages: Sequence[Page], shown: Mapping[int, Shown], lang: Lang) -> list[_Asked]:
+    return [
+        (page, one.place, _question(deps, page, one.pictures, lang))
+        for page in pages
+        for one in shown[page.number].questions
+    ]
+
+
+def _question(deps: Deps, page: Page, pictures: Sequence[Picture], lang: Lang) -> Question:
+    """What is asked about these pictures of a page."""
+    return Question((_turn(page, pictures, lang),), "vision", task="ocr", about=deps.said(page.label))
 
 
 def _later(deps: Deps, drawing: Drawing, page: Page, digest: str, lang: Lang) -> Later:
@@ -111,7 +119,7 @@ def _later(deps: Deps, drawing: Drawing, page: Page, digest: str, lang: Lang) ->
     @asynccontextmanager
     async def made() -> AsyncIterator[Question]:
         async with drawing.page(page.number) as pictures:
-            ((_, question),) = _of(deps, page, Shown((tuple(pictures),)), lang)
+            question = _question(deps, page, pictures, lang)
             # With more fonts it is drawn otherwise.
             yield replace(question, keeps=not any(picture.lacks for picture in pictures))
 
@@ -141,10 +149,10 @@ def _unread(deps: Deps, page: Page, error: GLMError) -> str:
     return deps.said(f"(scanned, not transcribed: {error.kind})")
 
 
-def _turn(page: Page, pictures: Sequence[Picture], shown: Shown, lang: Lang) -> Message:
+def _turn(page: Page, pictures: Sequence[Picture], lang: Lang) -> Message:
     parts = [picture.part for picture in pictures]
     if page.as_image == "pictures":
         return Message("user", (*parts, Text(PICTURES[lang])))
-    beside = text_beside(page, shown)
+    beside = text_beside(page, pictures)
     said = [Text(BESIDE[lang].format(text=beside))] if beside else []
     return Message("user", (*parts, *said, Text(TRANSCRIBE[lang])))

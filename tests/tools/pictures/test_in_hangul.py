@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from support.connect import Connect
 from support.made_hangul import hwp, hwpx, paragraph, picture, run, sign, t
-from support.toolkit import chats, fail, kinds, png, say
+from support.toolkit import chats, fail, keep, kinds, png, say
 
 from glm_mcp.server.app import Folders
 from glm_mcp.simulator import Reply, Simulator
@@ -14,10 +14,6 @@ pytestmark = pytest.mark.anyio
 
 RED, BLUE = png((600, 800), "red"), png((600, 800), "blue")
 WIDE, HIGH = 50_000, 70_000
-
-
-def keep(folders: Folders, name: str, data: bytes) -> None:
-    (folders.cwd / name).write_bytes(data)
 
 
 def shown(name: str, width: int = WIDE, height: int = HIGH) -> str:

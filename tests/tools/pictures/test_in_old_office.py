@@ -10,7 +10,7 @@ from support.made_slides import blip, pictured, record, shape, show, slide
 from support.made_slides import words as said_by
 from support.made_word import drawn_shape, floats, in_line, plain, word
 from support.made_word import pictured as in_data
-from support.toolkit import chats, kinds, png, say
+from support.toolkit import chats, keep, kinds, png, say
 
 from glm_mcp.server.app import Folders
 from glm_mcp.simulator import Reply, Simulator
@@ -18,10 +18,6 @@ from glm_mcp.simulator import Reply, Simulator
 pytestmark = pytest.mark.anyio
 
 PAGE = {"one.png": png((800, 450), "red"), "two.png": png((800, 450), "blue")}
-
-
-def keep(folders: Folders, name: str, data: bytes) -> None:
-    (folders.cwd / name).write_bytes(data)
 
 
 async def test_slides_of_the_old_format_are_read_as_the_others(

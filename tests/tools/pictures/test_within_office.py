@@ -11,7 +11,7 @@ from support.connect import Connect
 from support.made_documents import para, zipped
 from support.made_shown import deck, filled, frame, in_word, open_deck, open_text, said, scanned_docx, shown
 from support.paths import SAMPLES
-from support.toolkit import call, chats, fail, glm, kinds, last, png, say, words
+from support.toolkit import call, chats, fail, glm, keep, kinds, last, png, say, words
 
 from glm_mcp.server.app import Folders
 from glm_mcp.simulator import Reply, Simulator
@@ -21,10 +21,6 @@ pytestmark = pytest.mark.anyio
 
 PAGE = {"one.png": png((800, 450), "red"), "two.png": png((800, 450), "blue")}
 TALK = "What is said here is long enough to be the slide itself, and its picture only stands beside it. " * 4
-
-
-def keep(folders: Folders, name: str, data: bytes) -> None:
-    (folders.cwd / name).write_bytes(data)
 
 
 async def test_a_deck_of_pictures_is_transcribed_slide_by_slide(

@@ -32,7 +32,7 @@ def pictures_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any]
     first = dict[tuple[tuple[int, int], Box | None], int]()
     room = _ALL
     for number, place, shown in held.pages:
-        chosen = _largest(shown, min(held.most, _PICTURES), place, left_out)
+        chosen = _largest(shown, held.most, place, left_out)
         questions = _Questions(together, held.full)
         for picture in chosen:
             key = parts.identity(picture.part), picture.crop

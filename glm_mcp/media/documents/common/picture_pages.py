@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, BinaryIO
-from xml.etree import ElementTree as ET
 
 from glm_mcp.media.documents import opendocument
-from glm_mcp.media.documents.common.shown import PagesShown, Parts, Shown, within
+from glm_mcp.media.documents.common.shown import PagesShown, Parts, Shown, slides_shown
 from glm_mcp.media.documents.containers.outlook import pictures_of_msg
 from glm_mcp.media.documents.containers.tnef import pictures_of_tnef
 from glm_mcp.media.documents.doc import word_package
@@ -34,10 +32,7 @@ from glm_mcp.media.documents.web.page import pictures_of_page
 from glm_mcp.media.documents.web.webarchive import pictures_of_webarchive
 from glm_mcp.media.documents.zip_xml import open_zip
 
-TEXT = "the text"  # what a page is called that is all of a text
-_OF_SLIDE, _OF_TEXT = 8, 100  # pictures
-
-_Pages = Iterator[tuple[int, str, list[Shown]]]
+_TEXT = "the text"  # what a page is called that is all of a text
 
 
 def pages_shown(file: BinaryIO, params: dict[str, Any], left_out: LeftOut) -> PagesShown:
@@ -49,10 +44,9 @@ def pages_shown(file: BinaryIO, params: dict[str, Any], left_out: LeftOut) -> Pa
 
 def _word(file: BinaryIO, params: dict[str, Any], left_out: LeftOut) -> PagesShown:
     is_old = params["kind"] == "doc"
-    archive = (
-        word_package(file, params["name"], pictures=True)[0] if is_old else word_archive(file, params)[0]
-    )
-    package = Package(archive, params["name"], left_out)
+    name = params["name"]
+    archive, _ = word_package(file, name, pictures=True) if is_old else word_archive(file, params)
+    package = Package(archive, name, left_out)
     main, bodies = main_text(package)
     shown = [picture for body in bodies for picture in in_text(package, main, body)]
     return _text(package, shown)
@@ -63,36 +57,32 @@ def _powerpoint(file: BinaryIO, params: dict[str, Any], left_out: LeftOut) -> Pa
     slides = slides_of(package)
     pictures = SlidePictures(package, slides)
 
-    def pages() -> _Pages:
-        for number in within(params["numbers"], len(slides), package.name):
-            tree = package.tree(slides[number - 1])
-            if tree is not None:
-                yield number, f"slide {number}", pictures.on(slides[number - 1], tree)
+    def on(number: int) -> list[Shown]:
+        tree = package.tree(slides[number - 1])
+        return [] if tree is None else pictures.on(slides[number - 1], tree)
 
-    return PagesShown(package, pages(), _OF_SLIDE, math.inf)
+    return slides_shown(package, params["numbers"], len(slides), on)
 
 
 def _open_document(file: BinaryIO, params: dict[str, Any], left_out: LeftOut) -> PagesShown:
     package = Package(open_container(file, params["name"]), params["name"], left_out)
     body = opendocument.body_of(package.tree("content.xml"))
-    styles = package.tree("styles.xml")
     slides = [] if body is None else opendocument.slides_of(body)
-    pictures = FramePictures(package, slides, ET.Element("none") if styles is None else styles)
+    pictures = FramePictures(package, slides, package.tree("styles.xml"))
     if not slides:
         return _text(package, [] if body is None else pictures.on(body))
-    numbers = within(params["numbers"], len(slides), package.name)
-    pages = ((number, f"slide {number}", pictures.on(slides[number - 1])) for number in numbers)
-    return PagesShown(package, pages, _OF_SLIDE, math.inf)
+    return slides_shown(package, params["numbers"], len(slides), lambda n: pictures.on(slides[n - 1]))
 
 
 def _workbook(file: BinaryIO, params: dict[str, Any], left_out: LeftOut) -> PagesShown:
-    opened = open_container if params["kind"] == "ods" else open_zip
-    archive = opened(file, params["name"])
-    package = Package(archive, params["name"], left_out)
-    if params["kind"] == "ods":
-        return pictures_of_ods(package, archive, params["numbers"])
+    package = Package(open_zip(file, params["name"]), params["name"], left_out)
     reader = pictures_of_xlsx if params["kind"] == "xlsx" else pictures_of_xlsb
     return reader(package, params["numbers"])
+
+
+def _open_workbook(file: BinaryIO, params: dict[str, Any], left_out: LeftOut) -> PagesShown:
+    archive = open_container(file, params["name"])
+    return pictures_of_ods(Package(archive, params["name"], left_out), archive, params["numbers"])
 
 
 def _hangul(file: BinaryIO, params: dict[str, Any], left_out: LeftOut) -> PagesShown:
@@ -101,13 +91,14 @@ def _hangul(file: BinaryIO, params: dict[str, Any], left_out: LeftOut) -> PagesS
 
 
 def _text(package: Parts, shown: list[Shown]) -> PagesShown:
-    return PagesShown(package, iter([(1, TEXT, shown)]), _OF_TEXT, 1.0)
+    return PagesShown(package, iter([(1, _TEXT, shown)]))
 
 
 _READERS: dict[str, Callable[[BinaryIO, dict[str, Any], LeftOut], PagesShown]] = {
     **dict.fromkeys(("docx", "doc"), _word),
     "pptx": _powerpoint,
-    **dict.fromkeys(("xlsx", "xlsb", "ods"), _workbook),
+    **dict.fromkeys(("xlsx", "xlsb"), _workbook),
+    "ods": _open_workbook,
     "ppt": lambda file, params, _: pictures_of_ppt(file, params),
     **dict.fromkeys(("hwp", "hwpx"), _hangul),
     "mobi": pictures_of_mobi,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
+import math
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib.util import find_spec
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -15,12 +16,13 @@ from glm_mcp.media.documents.pages import LeftOut, choose
 _SMALL = 0.02  # of a page: an icon, a bullet, a logo
 _COVERED = 0.15  # of a page, from which on pictures are what it says, unless more is to be read there
 _LETTERS = 250  # beside pictures that cover a whole page
+_OF_SLIDE = 8  # pictures; what it shows belongs together
 _AGAIN, _SHARE = 4, 0.25  # a picture on so many pages, and on this share of all, belongs to their design
 _METAFILES = (".emz", ".wmz", ".svm", ".pict")  # which nothing here draws
 _DRAWN = (".emf", ".wmf")  # which an optional part draws
-_MARK = re.compile(r"\[picture(?: at [A-Z]{1,3}\d{1,7})?(?:: [^\]]{0,1000})?\]")
-# Of one without a description.
-BARE_MARK = re.compile(r"\[picture(?: at [A-Z]{1,3}\d{1,7})?\]")
+_PICTURE = r"\[picture(?: at [A-Z]{1,3}\d{1,7})?"
+_MARK = re.compile(rf"{_PICTURE}(?:: [^\]]{{0,1000}})?\]")
+BARE_MARK = re.compile(rf"{_PICTURE}\]")  # of one without a description
 
 Key = TypeVar("Key")
 Box = tuple[float, float, float, float]  # left, top, width, height
@@ -35,6 +37,11 @@ class Shown(NamedTuple):
     share: float
     crop: Box | None = None
     place: str = ""
+
+
+def mark(words: str, at: str = "") -> str:
+    """What stands for a picture in a text. `at`: the cell of a sheet where it is."""
+    return f"[picture{f' at {at}' if at else ''}{f': {words}' if words else ''}]"
 
 
 class Parts(Protocol):
@@ -54,17 +61,25 @@ class Parts(Protocol):
 
 class PagesShown(NamedTuple):
     """The pages of one file by number and name with their pictures in order. `most`: pictures of a page. `full`: pages that
-    the pictures of one question cover; of two scans in a text each is read by itself.
+    the pictures of one question cover at the most; of two scans in a text each is read by itself.
     """
 
     parts: Parts
     pages: Iterator[tuple[int, str, list[Shown]]]
-    most: int
-    full: float
+    most: int = 100
+    full: float = 1.0
+
+
+def slides_shown(
+    parts: Parts, numbers: Sequence[int], total: int, on: Callable[[int], list[Shown]]
+) -> PagesShown:
+    """These of so many slides. `on`: the pictures of one, by its number. Raises InvalidRequest."""
+    chosen = within(numbers, total, parts.name)
+    return PagesShown(parts, ((n, f"slide {n}", on(n)) for n in chosen), _OF_SLIDE, math.inf)
 
 
 def within(numbers: Sequence[int], total: int, name: str, unit: str = "slide") -> Sequence[int]:
-    """The numbers. Raises InvalidRequest."""
+    """The numbers, ascending. Raises InvalidRequest where one is beyond `total`."""
     return choose(",".join(map(str, numbers)), total, name, unit=unit) if numbers else ()
 
 

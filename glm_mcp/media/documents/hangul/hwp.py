@@ -27,7 +27,7 @@ _DEEP = 60  # records in records
 _NUMBERING, _BULLET, _PARA_SHAPE = 23, 24, 25
 _PARAGRAPH, _TEXT, _CONTROL, _LIST, _TABLE, _FORMULA = 66, 67, 71, 72, 77, 88
 _BINARY, _EMBEDDED, _PICTURE = 18, 1, 85
-_PICTURES = 64_000_000  # bytes of all that are shown to a model
+_PICTURE_BYTES = 64_000_000  # of all that are shown to a model
 _DRAWN = {84: "ole", 85: "pic", 95: "chart", 98: "video"}
 _HEADINGS = ("NONE", "OUTLINE", "NUMBER", "BULLET")
 _NUMBERS = (
@@ -77,7 +77,7 @@ def pictures_of_hwp(file: BinaryIO, params: dict[str, Any], left_out: LeftOut) -
             document = _Document(container, name)
             every = (one for section in document.sections() for one in shown_in(section, document.pictures))
             shown = kept(left_out, list(every), "")
-            held, room = dict[str, bytes](), _PICTURES
+            held, room = dict[str, bytes](), _PICTURE_BYTES
             for path in dict.fromkeys(one.part for one in shown):
                 held[path] = document.picture(path, room)
                 room -= len(held[path])

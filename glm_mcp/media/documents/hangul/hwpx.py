@@ -25,10 +25,9 @@ def hwpx_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], li
     """Raises UnsupportedMedia, MediaTooLarge, InvalidRequest (encrypted, pages)."""
     name = params["name"]
     archive = open_zip(file, name)
-    sections, pictures, head = _read(archive, name)
+    sections, shown, head = _read(archive, name)
     writer = Writer(_shapes(parse(archive, "Contents/header.xml", name)))
     blocks = [block for section in sections for block in writer.section(section)]
-    shown = [one for section in sections for one in shown_in(section, pictures)]
     text = "\n\n".join([*blocks, *writer.end()])
     why = why_shown(text, kept(writer.left_out, shown, "the text"), math.inf)
     facts = one_text("hwpx", text, params.get("pages"), name, writer.left_out.notes())
@@ -40,13 +39,12 @@ def pictures_of_hwpx(
 ) -> tuple[Package, list[Shown]]:
     """Those of the whole text. Raises UnsupportedMedia, MediaTooLarge, InvalidRequest (encrypted)."""
     archive = open_zip(file, params["name"])
-    sections, pictures, _ = _read(archive, params["name"])
-    shown = [one for section in sections for one in shown_in(section, pictures)]
+    _, shown, _ = _read(archive, params["name"])
     return Package(archive, params["name"], left_out), kept(left_out, shown, "")
 
 
-def _read(archive: zipfile.ZipFile, name: str) -> tuple[list[ET.Element], dict[str, str], ET.Element | None]:
-    """The sections, the paths of pictures by the names that the text has for them, and the list of parts."""
+def _read(archive: zipfile.ZipFile, name: str) -> tuple[list[ET.Element], list[Shown], ET.Element | None]:
+    """The sections, the pictures that they show, and the list of parts. Raises UnsupportedMedia, InvalidRequest (encrypted)."""
     if b"encryption-data" in member(archive, "META-INF/manifest.xml", name):
         raise encrypted(name)
     names = archive.namelist()
@@ -57,13 +55,13 @@ def _read(archive: zipfile.ZipFile, name: str) -> tuple[list[ET.Element], dict[s
     head = parse(archive, "Contents/content.hpf", name)
     items = [e for e in head.iter() if local(e) == "item"] if head is not None else []
     held = set(names)
-    pictures = {
+    paths = {
         attribute(e, "id"): path
         for e in items
         for path in (attribute(e, "href"), f"Contents/{attribute(e, 'href')}")
         if path in held
     }
-    return sections, pictures, head
+    return sections, [one for section in sections for one in shown_in(section, paths)], head
 
 
 def _shapes(head: ET.Element | None) -> Shapes:

@@ -10,6 +10,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from itertools import pairwise
 
+from glm_mcp.media.documents.common.shown import mark
 from glm_mcp.media.documents.iwork.objects import Message, Objects
 from glm_mcp.media.documents.iwork.table import table_text
 from glm_mcp.media.documents.markdown import table
@@ -70,7 +71,7 @@ class Stories:
         alt = " ".join(around.text(8).split())
         if kind in _PICTURES:
             formula = (thing.text(103) or thing.text(100)).strip()
-            body = f"${formula}$" if formula else f"[picture: {alt}]" if alt else "[picture]"
+            body = f"${formula}$" if formula else mark(alt)
         elif kind in _FILMS:
             body = f"[film: {alt}]" if alt else "[film]"
         elif kind == _GROUP:

@@ -11,6 +11,7 @@ from xml.etree import ElementTree as ET
 
 from glm_mcp.errors import UnsupportedMedia
 from glm_mcp.media.documents.common.choices import others
+from glm_mcp.media.documents.common.shown import mark
 from glm_mcp.media.documents.odf.forms import controls
 from glm_mcp.media.documents.ooxml.package import whole
 from glm_mcp.media.documents.web.mathml import linear
@@ -159,7 +160,7 @@ def _place(position: str) -> str:
 
 def picture(frame: ET.Element) -> str:
     alt = next((e.text for e in frame if local(e) in ("title", "desc") and e.text), "")
-    return f"[picture: {alt}]" if alt else "[picture]"
+    return mark(alt or "")
 
 
 def described(shape: ET.Element) -> Iterator[str]:

@@ -21,9 +21,13 @@ _APART = ("notes", "tracked-changes", "annotation")
 
 
 class FramePictures:
-    """Those of one file. `slides`: none of a text, whose pictures are measured against a page of A4."""
+    """Those of one file. `slides`: none of a text or sheets, whose pictures are measured against a page of A4; `styles`:
+    where the file says how large they are.
+    """
 
-    def __init__(self, package: Package, slides: Sequence[ET.Element], styles: ET.Element) -> None:
+    def __init__(
+        self, package: Package, slides: Sequence[ET.Element] = (), styles: ET.Element | None = None
+    ) -> None:
         self._package = package
         self._area = _slide_area(styles) if slides else _A4
         seen = Counter[str]()
@@ -55,9 +59,9 @@ def _frames(node: ET.Element) -> Iterator[ET.Element]:
             yield from _frames(e)
 
 
-def _slide_area(styles: ET.Element) -> float:
+def _slide_area(styles: ET.Element | None) -> float:
     """In square centimetres, of the first layout of pages that says how large they are."""
-    for e in styles.iter():
+    for e in styles.iter() if styles is not None else ():
         if local(e) == "page-layout-properties":
             area = _length(e, "page-width") * _length(e, "page-height")
             if area > 0:

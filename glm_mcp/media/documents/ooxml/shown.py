@@ -157,7 +157,7 @@ def _in_text(package: Package, part: str, node: ET.Element) -> Iterator[Shown]:
                 yield from next(filter(None, (list(_in_text(package, part, form)) for form in e)), [])
             case "wp:inline" | "wp:anchor":
                 pictures = list(descendants(e, "pic:blipFill"))
-                whole_share = page_share(value(e, "wp:extent", name="cx"), value(e, "wp:extent", name="cy"))
+                whole_share = extent_share(child(e, "wp:extent"))
                 for fill in pictures:
                     if shown := picture_of(package, part, fill, whole_share / len(pictures)):
                         yield shown
@@ -173,9 +173,14 @@ def _in_text(package: Package, part: str, node: ET.Element) -> Iterator[Shown]:
                 yield from _in_text(package, part, e)
 
 
-def page_share(across: str | None, down: str | None) -> float:
+def extent_share(extent: ET.Element | None) -> float:
+    """What of a page of A4 an element that says its sides takes; 0 where there is none."""
+    return 0.0 if extent is None else page_share(*(_units(attribute(extent, name)) for name in ("cx", "cy")))
+
+
+def page_share(across: float, down: float) -> float:
     """What of a page of A4 these sides take, which are in the format's own units."""
-    return min(max(_units(across), 0) * max(_units(down), 0) / _A4, 1.0)
+    return min(max(across, 0) * max(down, 0) / _A4, 1.0)
 
 
 def _styled(style: str) -> float:

@@ -50,7 +50,7 @@ class _Open:
             return None
         across *= self.sizes.get("picscalex", 0) or 100
         down *= self.sizes.get("picscaley", 0) or 100
-        return page_share(str(across * _TWIP // 100), str(down * _TWIP // 100))
+        return page_share(across * _TWIP / 100, down * _TWIP / 100)
 
     def data(self) -> bytes:
         digits = _NO_HEX.sub("", "".join(self.digits))
@@ -92,6 +92,6 @@ class RtfPictures:
             return
         data = picture.data()
         if share is None and (sides := pixels(data)) is not None:
-            share = page_share(*(str(side * _DOT * _TWIP) for side in sides))
+            share = page_share(*(side * _DOT * _TWIP for side in sides))
         if data and share:
             self.found.append(Along(f"picture.{picture.suffix}", share, data))

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from xml.etree import ElementTree as ET
 
 from glm_mcp.media.documents.common.page_lines import only_counts
+from glm_mcp.media.documents.common.shown import mark
 from glm_mcp.media.documents.ooxml.chart import chart_blocks, diagram_lines
 from glm_mcp.media.documents.ooxml.embedded import embedded, embedded_text
 from glm_mcp.media.documents.ooxml.package import Package, child, descendants, relation, tag, texts, whole
@@ -68,8 +69,7 @@ def _anchored(package: Package, anchor: ET.Element, part: str, title: str) -> It
                     yield from chart_blocks(package, package.link(part, relation(node)).target, where)
             case "xdr:pic":
                 alt = next((attribute(e, "descr") for e in descendants(node, "xdr:cNvPr")), "")
-                said = f": {' '.join(alt.split())}" * bool(alt.strip())
-                yield f"[picture{f' at {at}' if at else ''}{said}]"
+                yield mark(" ".join(alt.split()), at)
                 seen |= {id(e) for e in descendants(node, "xdr:cNvPr")}
             case "xdr:cNvPr" if words := " ".join(attribute(node, "descr").split()):
                 yield f"[drawing: {words}]"

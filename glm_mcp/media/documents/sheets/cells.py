@@ -117,6 +117,12 @@ def rich_text(element: ET.Element) -> str:
 
 
 @functools.lru_cache(maxsize=50_000)
+def cell_at(reference: str) -> tuple[int, int]:
+    """Column and row from 0 of a cell that is named as A1 is."""
+    letters = reference.rstrip("0123456789")
+    return column(letters), int(reference[len(letters) :]) - 1
+
+
 def column(letters: str) -> int:
     """0 for A, 26 for AA."""
     number = 0

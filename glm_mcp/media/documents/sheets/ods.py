@@ -62,7 +62,7 @@ def read_ods(archive: zipfile.ZipFile, spec: str | None, name: str) -> dict[str,
     sheets = _workbook(archive, name, writer, styles)
     if not sheets:
         raise UnsupportedMedia(f"{name} is damaged: it holds no sheets", "Save it again as ODS or CSV.")
-    pictures = FramePictures(Package(archive, name, writer.left_out), (), ET.Element("none"))
+    pictures = FramePictures(Package(archive, name, writer.left_out))
     sheets = [replace(s, is_hidden=s.at.style in styles.hidden) for s in sheets]
     masters = {attribute(e, "name"): e for e in styles_of(archive, name).iter() if local(e) == "master-page"}
 
@@ -84,7 +84,7 @@ def pictures_of_ods(package: Package, archive: zipfile.ZipFile, numbers: Sequenc
     """As of `pages_shown`. Raises UnsupportedMedia, MediaTooLarge, InvalidRequest."""
     writer = Writer(archive, package.name, Inline(archive, package.name, ()), Numbering(()))
     sheets = _workbook(archive, package.name, writer, _Styles())
-    pictures = FramePictures(package, (), ET.Element("none"))
+    pictures = FramePictures(package)
     return sheets_shown(package, sheets, numbers, lambda sheet: _pictures(pictures, sheet.at))
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeVar
 from xml.etree import ElementTree as ET
 
 from glm_mcp.media.documents.common.picture_size import pixels
-from glm_mcp.media.documents.common.shown import PagesShown, Shown, kept, why_shown, within
+from glm_mcp.media.documents.common.shown import PagesShown, Shown, kept, mark, why_shown, within
 from glm_mcp.media.documents.ooxml.package import (
     Package,
     child,
@@ -18,32 +18,27 @@ from glm_mcp.media.documents.ooxml.package import (
     relation,
     tag,
     texts,
-    value,
     whole,
 )
 from glm_mcp.media.documents.ooxml.pictures import picture_words
-from glm_mcp.media.documents.ooxml.shown import page_share, picture_of
+from glm_mcp.media.documents.ooxml.shown import extent_share, page_share, picture_of
 from glm_mcp.media.documents.sheets.book import Sheet
-from glm_mcp.media.documents.sheets.cells import COLUMNS, ROWS
+from glm_mcp.media.documents.sheets.cells import COLUMNS, ROWS, cell_at
 from glm_mcp.media.documents.sheets.grid import Grid, place
 from glm_mcp.media.documents.zip_xml import attribute, local
 
-_PICTURES = 100  # of one sheet
 _FULL = 0.15  # of a page: what is read of a screenshot stands under its own place
 _RICH = "XLRICHVALUE"  # a kind of value that a cell has
-_WIDE, _HIGH, _DOT = (
-    609_600,
-    190_500,
-    9_525,
-)  # of a cell that nobody has made another size, and of a dot of a screen
+_PICTURE = "_rvRel:LocalImageIdentifier"  # in such a value
+_WIDE, _HIGH = 609_600, 190_500  # of a cell that nobody has made another size
+_DOT = 9_525  # of a screen
 _HEAD = 1 << 16  # bytes of a picture, which say how large it is
 # A cell of WPS that shows a picture, and one of Excel whose value is one.
 _BY_FORMULA = re.compile(
     rb'<c\s(?:[^>]{0,200}\s)?r="([A-Z]{1,3}\d{1,7})"[^>]{0,200}>\s*<f[^>]{0,100}>[^<]{0,40}DISPIMG\((?:&quot;|")([^"&<]{1,100})'
 )
 _BY_VALUE = re.compile(rb"<c\s([^>]{0,300}\bvm=\"(\d{1,7})\"[^>]{0,300})>")
-_AT = re.compile(rb'\br="([A-Z]{1,3})(\d{1,7})"')
-
+_AT = re.compile(rb'\br="([A-Z]{1,3}\d{1,7})"')
 
 T = TypeVar("T")
 
@@ -72,7 +67,7 @@ class SheetPictures:
         """Cells say that they show a picture, in the place of what only their program understands."""
         for row, column, held in self._cells(data):
             if column in grid.rows.get(row, {}):
-                grid.rows[row][column] = f"[picture: {held.words}]" if held.words else "[picture]"
+                grid.rows[row][column] = mark(held.words)
 
     def _over(self, part: str) -> Iterator[tuple[int, int, Shown]]:
         for path, tree in self._package.trees(part, "drawing"):
@@ -97,26 +92,23 @@ class SheetPictures:
         if b"DISPIMG(" in data:
             for reference, name in _BY_FORMULA.findall(data):
                 if held := self._of_wps.get(name.decode("utf-8", "replace")):
-                    letters = reference.rstrip(b"0123456789")
-                    yield int(reference[len(letters) :]) - 1, _column(letters), held
+                    column, row = cell_at(reference.decode())
+                    yield row, column, held
         if b' vm="' in data:
             for said, number in _BY_VALUE.findall(data):
                 held, at = self._of_excel.get(int(number)), _AT.search(said)
                 if held and at:
-                    yield int(at[2]) - 1, _column(at[1]), held
+                    column, row = cell_at(at[1].decode())
+                    yield row, column, held
 
     @functools.cached_property
     def _of_wps(self) -> dict[str, _Held]:
         held = {}
         for path, tree in self._package.trees(self._main, "cellImage"):
             for picture in descendants(tree, "xdr:pic"):
-                about, size = child(picture, "xdr:nvPicPr", "xdr:cNvPr"), child(picture, "xdr:spPr", "a:xfrm")
-                shown = picture_of(
-                    self._package,
-                    path,
-                    child(picture, "xdr:blipFill"),
-                    page_share(value(size, "a:ext", name="cx"), value(size, "a:ext", name="cy")),
-                )
+                about = child(picture, "xdr:nvPicPr", "xdr:cNvPr")
+                share = extent_share(child(picture, "xdr:spPr", "a:xfrm", "a:ext"))
+                shown = picture_of(self._package, path, child(picture, "xdr:blipFill"), share)
                 if shown and about is not None:
                     words = picture_words(attribute(about, "descr"))
                     held[attribute(about, "name")] = _Held(shown.part, shown.share, words)
@@ -126,42 +118,41 @@ class SheetPictures:
     def _of_excel(self) -> dict[int, _Held]:
         """By the number that a cell names, which counts from 1."""
         kinds = [attribute(e, "name") for e in self._all("sheetMetadata", "metadataType")]
-        values = [_rows(e) for e in self._all("rdRichValue", "rv")]
+        rich = [e for e in self._all("sheetMetadata", "futureMetadata") if attribute(e, "name") == _RICH][:1]
+        places = [whole(attribute(e, "i"), -1) for one in rich for e in one.iter() if local(e) == "rvb"]
+        values = self._rich_values()
+        path = next(iter(self._package.linked(self._main, "richValueRel")), "")
+        links = [self._package.link(path, relation(e)) for e in self._all("richValueRel", "rel")]
+        cells = (
+            e for one in self._all("sheetMetadata", "valueMetadata") for e in one.iter() if local(e) == "rc"
+        )
+        held = {}
+        for number, e in enumerate(cells, 1):
+            is_rich = _nth(kinds, whole(attribute(e, "t")) - 1) == _RICH
+            said = _nth(values, _nth(places, whole(attribute(e, "v"), -1))) if is_rich else None
+            link = _nth(links, whole(said.get(_PICTURE), -1)) if said else None
+            if said and link and not link.external and self._package.has(link.target):
+                sides = pixels(self._package.read(link.target, _HEAD)) or (0.0, 0.0)
+                share = page_share(*(side * _DOT for side in sides))
+                held[number] = _Held(link.target, share, picture_words(said.get("Text", "")))
+        return held
+
+    def _rich_values(self) -> list[dict[str, str]]:
+        """What each says, by the names that its structure has for that."""
         structures = [
             [attribute(k, "n") for k in e if local(k) == "k"] for e in self._all("rdRichValueStructure", "s")
         ]
-        rich = next(
-            (e for e in self._all("sheetMetadata", "futureMetadata") if attribute(e, "name") == _RICH), None
-        )
-        places = (
-            [] if rich is None else [whole(attribute(e, "i"), -1) for e in rich.iter() if local(e) == "rvb"]
-        )
-        path = next(iter(self._package.linked(self._main, "richValueRel")), "")
-        parts = [self._package.link(path, relation(e)) for e in self._all("richValueRel", "rel")]
-        held = {}
-        for number, e in enumerate(self._all("sheetMetadata", "valueMetadata", within="rc"), 1):
-            kind, at = whole(attribute(e, "t"), 0), whole(attribute(e, "v"), -1)
-            if not (0 < kind <= len(kinds) and kinds[kind - 1] == _RICH and 0 <= at < len(places)):
-                continue
-            if not 0 <= places[at] < len(values):
-                continue
-            which, said = values[places[at]]
-            names = structures[which] if 0 <= which < len(structures) else []
-            known = dict(zip(names, said, strict=False))
-            one = whole(known.get("_rvRel:LocalImageIdentifier"), -1)
-            if 0 <= one < len(parts) and not parts[one].external and self._package.has(parts[one].target):
-                part = parts[one].target
-                sides = pixels(self._package.read(part, _HEAD)) or (0.0, 0.0)
-                share = page_share(*(str(int(side * _DOT)) for side in sides))
-                held[number] = _Held(part, share, picture_words(known.get("Text", "")))
-        return held
+        found = []
+        for e in self._all("rdRichValue", "rv"):
+            names = _nth(structures, whole(attribute(e, "s"), -1)) or []
+            found.append(dict(zip(names, (v.text or "" for v in e if local(v) == "v"), strict=False)))
+        return found
 
-    def _all(self, kind: str, name: str, within: str = "") -> list[ET.Element]:
-        """The elements of that name in the part of that kind, or of another in them."""
-        found = [
+    def _all(self, kind: str, name: str) -> list[ET.Element]:
+        """The elements of that name in the part of that kind."""
+        return [
             e for _, tree in self._package.trees(self._main, kind) for e in tree.iter() if local(e) == name
         ]
-        return [e for outer in found for e in outer.iter() if local(e) == within] if within else found
 
 
 def why_sheet(text: str, shown: Sequence[Shown]) -> str:
@@ -178,18 +169,11 @@ def sheets_shown(
     """As of `pages_shown`. Raises InvalidRequest."""
     chosen = within(numbers, len(sheets), package.name, "sheet")
     pages = ((n, f"sheet '{sheets[n - 1].name}'", on(sheets[n - 1])) for n in chosen)
-    return PagesShown(package, pages, _PICTURES, _FULL)
+    return PagesShown(package, pages, full=_FULL)
 
 
-def _rows(value: ET.Element) -> tuple[int, list[str]]:
-    return whole(attribute(value, "s"), -1), [e.text or "" for e in value if local(e) == "v"]
-
-
-def _column(letters: bytes) -> int:
-    number = 0
-    for letter in letters:
-        number = number * 26 + letter - 64
-    return number - 1
+def _nth(items: Sequence[T], at: int | None) -> T | None:
+    return items[at] if at is not None and 0 <= at < len(items) else None
 
 
 def corner(end: ET.Element | None) -> tuple[int, int]:
@@ -206,7 +190,7 @@ def _box(anchor: ET.Element) -> tuple[int, int, float]:
     looks = (e for shape in shapes for e in shape if tag(e) in ("xdr:spPr", "xdr:grpSpPr"))
     sizes = [child(anchor, "xdr:ext"), *(child(e, "a:xfrm", "a:ext") for e in looks)]
     for size in sizes:
-        if size is not None and (share := page_share(attribute(size, "cx"), attribute(size, "cy"))):
+        if share := extent_share(size):
             return row, column, share
     across, down = max(far - column, 0) + 1, max(last - row, 0) + 1
-    return row, column, page_share(str(across * _WIDE), str(down * _HIGH))
+    return row, column, page_share(across * _WIDE, down * _HIGH)

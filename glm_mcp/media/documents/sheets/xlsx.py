@@ -24,7 +24,7 @@ from glm_mcp.media.documents.sheets.beside import (
     printed_on,
 )
 from glm_mcp.media.documents.sheets.book import Sheet, read_sheets
-from glm_mcp.media.documents.sheets.cells import COLUMNS, ROWS, cells_of, column, rich_text
+from glm_mcp.media.documents.sheets.cells import COLUMNS, ROWS, cell_at, cells_of, rich_text
 from glm_mcp.media.documents.sheets.grid import Grid, Range, sheet_text
 from glm_mcp.media.documents.sheets.rules import rules_on
 from glm_mcp.media.documents.sheets.shown import SheetPictures, sheets_shown, why_sheet
@@ -182,7 +182,7 @@ class _Book:
             at, to = _AT.search(attributes), _TO.search(attributes)
             if at is None or to is None:
                 continue
-            left, row = _ends(at[1].decode())
+            left, row = cell_at(at[1].decode())
             cells = grid.rows.get(row, {})
             if text := cells.get(left, ""):
                 cells[left] = hyperlink(
@@ -193,10 +193,5 @@ class _Book:
 
 
 def _range(reference: str) -> Range:
-    left, top, right, bottom = (part for end in reference.split(":") for part in _ends(end))
+    left, top, right, bottom = (part for end in reference.split(":") for part in cell_at(end))
     return top, left, bottom, right
-
-
-def _ends(reference: str) -> tuple[int, int]:
-    letters = reference.rstrip("0123456789")
-    return column(letters), int(reference[len(letters) :]) - 1

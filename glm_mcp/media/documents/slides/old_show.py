@@ -20,15 +20,7 @@ _EDIT = 0x0FF5
 _LISTED, _SLIDE_OF_LIST, _SHOW = 0x0FF0, 0x03F3, 0x03F9
 _ATOM, _DRAWING = 0x03EF, 0x040C
 _HEADER, _WIDE, _NARROW, _OUTLINE, _LOOKS = 0x0F9F, 0x0FA0, 0x0FA8, 0x0F9E, 0x0FA1
-_LIST, _TAGS, _TAG, _HELD, _NUMBERS, _NUMBERS_OF_LIST, _WHOSE = (
-    0x07D0,
-    0x1388,
-    0x138A,
-    0x138B,
-    0x0FAC,
-    0x0FAE,
-    0x0FAF,
-)
+_LIST, _NUMBERS, _NUMBERS_OF_LIST, _WHOSE = 0x07D0, 0x0FAC, 0x0FAE, 0x0FAF
 _ABOUT_SHAPE = 0xF011
 _ENVIRONMENT, _FONTS, _FONT = 0x03F2, 0x07D5, 0x0FB7
 _GROUP, _SHAPE, _BOX, _CHILD_PLACE, _MORE_LOOKS = 0xF003, 0xF004, 0xF00D, 0xF00F, 0xF122
@@ -39,10 +31,8 @@ _OBJECTS, _EMBEDDED, _ABOUT_OBJECT, _OBJECT_OF_SHAPE = 0x0409, 0x0FCC, 0x0FC3, 0
 _PROGRAM = 2  # which line of an object
 _OBJECT_BYTES = 64 << 20  # unpacked, of one
 _DEPTH = 20
-_TEXTS, _COMPARED = (
-    500,
-    1_000_000,
-)  # of one slide that are looked for in what its shapes say, and characters of that
+# Of one slide that are looked for in what its shapes say, and characters of that.
+_TEXTS, _COMPARED = 500, 1_000_000
 
 
 @dataclass(slots=True)
@@ -55,24 +45,25 @@ class _Listed:
 
 
 class Show(Records):
-    """Raises struct.error, KeyError or ValueError for a damaged file."""
+    """`document`: its own part; `slides`: those that are shown, in their order. Raises struct.error, KeyError or ValueError
+    for a damaged file.
+    """
 
     def __init__(self, data: bytes, edit: int, depth: int) -> None:
         super().__init__(data)
         self._depth = depth
         self._slide = ""  # that is read
         self.left_out = LeftOut()
-        places, document = self._directory(edit)
-        self._places = places
+        self._places, number = self._directory(edit)
+        self.document = self._at(self._places[number])
         self._told: set[str] = set()  # of what slides share
         lists: dict[int, list[_Listed]] = {}
         self._objects: dict[int, tuple[str, int]] = {}
         self._formulas: dict[int, str] = {}
         self._files = 0
-        whole = self.whole = self._at(places[document])
-        self._fonts = dict(self._named_fonts(whole))
-        self._numbers = dict(self._numbers_of_list(whole))
-        for record in self._inside(whole):
+        self._fonts = dict(self._named_fonts())
+        self._numbers = dict(self._numbers_of_list())
+        for record in self._inside(self.document):
             if record.kind == _LISTED:
                 lists[record.instance] = list(self._listed(record))
             elif record.kind == _OBJECTS:
@@ -135,8 +126,8 @@ class Show(Records):
                 lines = [r for r in self._inside(embedded) if r.kind == _LINE and r.instance == _PROGRAM]
                 yield number, (self._line(lines[0]) if lines else "", self._places.get(place, -1))
 
-    def _named_fonts(self, document: Record) -> Iterator[tuple[int, str]]:
-        environment = self._find(document, _ENVIRONMENT)
+    def _named_fonts(self) -> Iterator[tuple[int, str]]:
+        environment = self._find(self.document, _ENVIRONMENT)
         fonts = self._find(environment, _FONTS) if environment else None
         for font in self._inside(fonts) if fonts else ():
             if font.kind == _FONT:
@@ -145,9 +136,9 @@ class Show(Records):
     def _schemes(self, record: Record) -> list[Scheme | None]:
         return schemes(self._data[record.start : record.end])
 
-    def _numbers_of_list(self, document: Record) -> Iterator[tuple[tuple[int, int], list[Scheme | None]]]:
+    def _numbers_of_list(self) -> Iterator[tuple[tuple[int, int], list[Scheme | None]]]:
         """Of the texts in the list of slides, by the number of the slide and the kind of text."""
-        for numbers in self._held(self._find(document, _LIST), _NUMBERS_OF_LIST):
+        for numbers in self._held(self._find(self.document, _LIST), _NUMBERS_OF_LIST):
             whose = 0, 0
             for inner in self._inside(numbers):
                 if inner.kind == _WHOSE:
@@ -275,7 +266,7 @@ class Show(Records):
         """A group of shapes that is a table, by where its cells lie; "" for any other."""
         shapes = [r for r in self._inside(group) if r.kind == _SHAPE]
         looks = self._find(shapes[0], _MORE_LOOKS) if shapes else None
-        if looks is None or _TABLE not in self._properties(looks):
+        if _TABLE not in self._properties(looks):
             return ""
         rows: dict[int, dict[int, str]] = {}
         for shape in shapes:
@@ -284,7 +275,3 @@ class Show(Records):
                 left, top = struct.unpack_from("<ii", self._data, place.start)
                 rows.setdefault(top, {})[left] = self._box(box, listed)[1]
         return table(placed(rows))
-
-    def _properties(self, record: Record) -> set[int]:
-        count = min(record.instance, (record.end - record.start) // 6)
-        return {struct.unpack_from("<H", self._data, record.start + 6 * i)[0] & 0x3FFF for i in range(count)}

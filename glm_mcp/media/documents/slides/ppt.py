@@ -5,13 +5,12 @@ what other programs have put there.
 from __future__ import annotations
 
 import contextlib
-import math
 import struct
 from typing import Any, BinaryIO
 
 from glm_mcp.errors import UnsupportedMedia
 from glm_mcp.media.documents.about import of_compound_file, with_about
-from glm_mcp.media.documents.common.shown import PagesShown, why_shown, within
+from glm_mcp.media.documents.common.shown import PagesShown, slides_shown, why_shown
 from glm_mcp.media.documents.containers.compound import compound_file
 from glm_mcp.media.documents.pages import choose, one_text, result
 from glm_mcp.media.documents.slides.old_show import Show
@@ -22,7 +21,6 @@ _SAVE = "Save it as PPTX or PDF."
 _DAMAGED = (OSError, ValueError, IndexError, KeyError, struct.error)
 _LOCKED = 0xF3D1C4DF
 _BESIDE = "PP97_DUALSTORAGE"  # of a file for PowerPoint 95 as well
-_PICTURES = 8  # of one slide
 
 
 def ppt_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
@@ -51,9 +49,7 @@ def pictures_of_ppt(file: BinaryIO, params: dict[str, Any]) -> PagesShown:
         show, pictures, _ = _opened(file, params)
     except _DAMAGED:
         raise UnsupportedMedia(f"{name} is damaged: its slides cannot be read", _SAVE) from None
-    numbers = within(params["numbers"], len(show.slides), name)
-    pages = ((n, f"slide {n}", pictures.on(n)) for n in numbers)
-    return PagesShown(pictures.parts, pages, _PICTURES, math.inf)
+    return slides_shown(pictures.parts, params["numbers"], len(show.slides), pictures.on)
 
 
 def _opened(file: BinaryIO, params: dict[str, Any]) -> tuple[Show, OldSlidePictures, list[tuple[str, str]]]:
@@ -75,4 +71,4 @@ def _opened(file: BinaryIO, params: dict[str, Any]) -> tuple[Show, OldSlidePictu
         raise encrypted(name)
     show = Show(data, edit, params.get("depth", 0))
     places = [slide.place for slide in show.slides]
-    return show, OldSlidePictures(data, show.whole, places, delayed, name, show.left_out), said
+    return show, OldSlidePictures(data, show.document, places, delayed, name, show.left_out), said

@@ -41,6 +41,14 @@ class Records:
     def _line(self, record: Record) -> str:
         return self._data[record.start : record.end].decode("utf-16-le", "replace")
 
+    def _properties(self, record: Record | None) -> dict[int, int]:
+        """Of a shape, as a record of its looks has them; none of none."""
+        if record is None:
+            return {}
+        count = min(record.instance, (record.end - record.start) // 6)
+        pairs = (struct.unpack_from("<HI", self._data, record.start + 6 * i) for i in range(count))
+        return {code & 0x3FFF: number for code, number in pairs}
+
     def _held(self, holder: Record | None, kind: int) -> Iterator[Record]:
         """Records of a kind that later versions have added to a part."""
         tags = self._find(holder, _TAGS) if holder else None

@@ -111,7 +111,7 @@ class OldSlidePictures(Records):
         return None
 
     def _picture(self, shape: Record, share: float, *codes: int) -> Iterator[Shown]:
-        looks = dict(self._looks(shape))
+        looks = self._properties(self._find(shape, _LOOKS))
         for code in codes:
             number = looks.get(code, 0)
             if code == _FILL and looks.get(_FILL_KIND) != _FILLED:
@@ -120,14 +120,6 @@ class OldSlidePictures(Records):
             if found:
                 yield Shown(_name(number, found), share)
                 return
-
-    def _looks(self, shape: Record) -> Iterator[tuple[int, int]]:
-        looks = self._find(shape, _LOOKS)
-        for at in (
-            range(looks.start, min(looks.end - 5, looks.start + 6 * looks.instance), 6) if looks else ()
-        ):
-            code, value = struct.unpack_from("<HI", self._data, at)
-            yield code & 0x3FFF, value
 
 
 def _outer(place: Sequence[float], inner: Place, outer: Place) -> Place:

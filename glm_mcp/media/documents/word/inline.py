@@ -9,6 +9,7 @@ from xml.etree import ElementTree as ET
 
 from glm_mcp.media.documents.common.choices import others
 from glm_mcp.media.documents.common.fields import address, shown_without_result
+from glm_mcp.media.documents.common.shown import mark
 from glm_mcp.media.documents.ooxml.chart import chart_blocks, diagram_lines
 from glm_mcp.media.documents.ooxml.embedded import embedded, embedded_formula, embedded_text
 from glm_mcp.media.documents.ooxml.formula import linear
@@ -279,8 +280,7 @@ class Inline:
         link = self._story.package.links(self._part).get(number)
         if number and (link is None or not (link.external or self._story.package.has(link.target))):
             self._story.leave_out("pictures that the file does not hold")
-        alt = picture_words(alt)
-        self._write(f"[picture: {alt}]" if alt else "[picture]", Look(url=look.url))
+        self._write(mark(picture_words(alt)), Look(url=look.url))
 
 
 def _is_drawn(form: ET.Element) -> bool:

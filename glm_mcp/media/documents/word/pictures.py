@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
 from xml.etree import ElementTree as ET
 
@@ -9,10 +10,8 @@ from glm_mcp.media.documents.containers.blips import STORE, Blip, blip, stored
 from glm_mcp.media.documents.word.binary import Binary
 from glm_mcp.media.documents.word.drawn import DRAWINGS, Placed
 
-_V, _R = (
-    "urn:schemas-microsoft-com:vml",
-    "http://schemas.openxmlformats.org/officeDocument/2006/relationships",
-)
+_V = "urn:schemas-microsoft-com:vml"
+_R = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 _DRAWINGS, _SHAPE = 0xF000, 0xF004  # records
 _NAMED = 0x66  # of a picture that a name comes before
 _SIZE = 28  # where it stands in what comes before a picture
@@ -21,36 +20,25 @@ _MOST, _ALL = 2_000, 100 * 1024 * 1024  # pictures of a text, and bytes of all
 
 
 class Pictures:
-    """`held`: those that elements were made of, by the names of their parts; `named`: without their bytes."""
+    """`held`: those that elements were made of, by the names of their parts; empty ones unless `with_bytes`."""
 
-    def __init__(self, binary: Binary, *, named: bool) -> None:
+    def __init__(self, binary: Binary, *, with_bytes: bool) -> None:
         self._binary = binary
-        self._named = named
+        self._with_bytes = with_bytes
         self.held: dict[str, bytes] = {}
         self._room = _ALL
-        data = binary.part(DRAWINGS)
-        self._store: list[Blip | None] = []
-        try:
-            kind, size = struct.unpack_from("<2xHI", data)
-            if kind == _DRAWINGS:
-                at, end = 8, min(8 + size, len(data))
-                while at + 8 <= end:
-                    kind, size = struct.unpack_from("<2xHI", data, at)
-                    if kind == STORE:
-                        self._store = list(stored(data, at + 8, min(at + 8 + size, end), binary.stream))
-                    at += 8 + size
-        except struct.error:
-            pass  # without it the text is whole, and says where pictures are
+        self._store = _store(binary)
 
     def floating(self, placed: Placed) -> ET.Element:
+        """That of the store which is placed there."""
         found = self._store[placed.picture - 1] if 0 < placed.picture <= len(self._store) else None
         return self._element(found, placed.width / _TWENTIETHS, placed.height / _TWENTIETHS)
 
-    def in_line(self, at: int | None) -> ET.Element:
-        """That of the data stream there."""
-        data = self._binary.data
-        if at is None:
+    def in_line(self, packed: bytes | None) -> ET.Element:
+        """That of the data stream. `packed`: where it lies there, as the properties of its sign have it."""
+        if packed is None:
             return self._element(None, 0, 0)
+        data, at = self._binary.data, int.from_bytes(packed, "little")
         try:
             size, head, form = struct.unpack_from("<IHH", data, at)
             sides = struct.unpack_from("<4H", data, at + _SIZE)
@@ -69,7 +57,7 @@ class Pictures:
         image = ET.Element(f"{{{_V}}}imagedata")
         if found is None or len(self.held) == _MOST or self._room <= 0:
             return image
-        data = b"" if self._named else found.data()
+        data = found.data() if self._with_bytes else b""
         self._room -= len(data)
         name = f"media/picture{len(self.held) + 1}{found.suffix}"
         self.held[name] = data
@@ -77,3 +65,17 @@ class Pictures:
         shape = ET.Element(f"{{{_V}}}shape", style=f"width:{across:.1f}pt;height:{down:.1f}pt")
         shape.append(image)
         return shape
+
+
+def _store(binary: Binary) -> list[Blip | None]:
+    """The pictures that shapes name by number; none where it is damaged: the text is whole, and says where pictures are."""
+    data = binary.part(DRAWINGS)
+    with contextlib.suppress(struct.error):
+        kind, size = struct.unpack_from("<2xHI", data)
+        at, end = 8, min(8 + size, len(data)) if kind == _DRAWINGS else 0
+        while at + 8 <= end:
+            kind, size = struct.unpack_from("<2xHI", data, at)
+            if kind == STORE:
+                return list(stored(data, at + 8, min(at + 8 + size, end), binary.stream))
+            at += 8 + size
+    return []

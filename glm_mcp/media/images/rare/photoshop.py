@@ -17,9 +17,8 @@ _PACKED = 1  # as lines of PackBits, whose lengths come before them
 _MODES = {(1, 1): "L", (3, 3): "RGB", (3, 4): "RGBA"}  # by the number of the mode, and of channels
 _GAMMA = 1 / 2.2
 _MERGED = b"8BIM\x04\x21\0\0"  # the entry that says, behind a version, whether that picture was written
-
 _PREVIEW = b"8BIM\x04\x0c\0\0"  # the entry of a small JPEG, in the order of colours that JPEG has
-_PREVIEW_HEAD = 28
+_PREVIEW_HEAD = 28  # bytes before it
 
 
 def simple(data: bytes) -> bytes:

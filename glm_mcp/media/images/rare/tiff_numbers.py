@@ -20,9 +20,8 @@ from glm_mcp.media.images.tiff import first_tags
 _WIDTH, _HEIGHT, _BITS, _PACKING, _COLOURS, _FILL, _COUNT, _PREDICTOR = 256, 257, 258, 259, 262, 266, 277, 317
 _STRIPS, _ROWS, _STRIP_BYTES, _PLANES, _EXTRA, _FORMATS = 273, 278, 279, 284, 338, 339
 _ACROSS, _DOWN, _TILES, _TILE_BYTES = 322, 323, 324, 325
-_PACKINGS = frozenset(
-    (1, 5, 8, 32773, 32946)
-)  # none, LZW, Deflate, PackBits: those that know nothing of pixels
+# None, LZW, Deflate, PackBits: those that know nothing of pixels.
+_PACKINGS = frozenset((1, 5, 8, 32773, 32946))
 # By what kind of number and how many bits, as Python has them: without a sign, with one, with a point.
 _NUMBERS = {
     **{(1, bits): code for bits, code in ((8, "B"), (16, "H"), (32, "I"), (64, "Q"))},
