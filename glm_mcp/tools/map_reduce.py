@@ -31,7 +31,7 @@ COMBINE_SHARE = 0.25  # of the time, kept for combining
 @dataclass(frozen=True, slots=True)
 class Later:
     """A question that is made when its turn comes; what it holds is let go of with its answer. `of`: what its pictures are
-    made from, a digest.
+    made from, a digest. `known`: called where it will not be made, since its answer is known.
     """
 
     about: str
@@ -39,6 +39,7 @@ class Later:
     task: str
     of: str
     made: Callable[[], AbstractAsyncContextManager[Question]]
+    known: Callable[[], None]
 
 
 async def each(
@@ -61,7 +62,7 @@ async def so_far(
 ) -> tuple[list[Answer | None], GLMError | None]:
     """As `each`, without raising what it raises: the answers that came, and why there are no others."""
     keys, answers = await in_thread(_recalled, deps, args, questions)
-    recalled = sum(a is not None for a in answers)
+    known = _known(questions, answers)
     started = anyio.current_time()
     deadline = started + (deps.deadline - started) * share
     late, left_out, unkept = list[GLMError](), dict[int, ContentBlocked](), list[ConfigError]()
@@ -107,8 +108,8 @@ async def so_far(
     first = next((a for a in answers if a is not None), None)
     if first is not None and len(answers) > 1:
         first.seconds = anyio.current_time() - started
-    if first is not None and recalled:
-        first.notes.append(f"{recalled} of {len(answers)} parts kept from an earlier call")
+    if first is not None and known:
+        first.notes.append(f"{known} of {len(answers)} parts kept from an earlier call")
     return answers, error
 
 
@@ -137,6 +138,15 @@ def _keep(deps: Deps, key: str, answer: Answer) -> ConfigError | None:
         answer.notes.append(f"a part could not be kept: {error.message}")
         return error
     return None
+
+
+def _known(questions: Sequence[Question | Later], answers: Sequence[Answer | None]) -> int:
+    """How many are known; what would make their questions is told."""
+    known = [q for q, a in zip(questions, answers, strict=True) if a is not None]
+    for question in known:
+        if isinstance(question, Later):
+            question.known()
+    return len(known)
 
 
 def _failure(

@@ -401,30 +401,30 @@ class Said(Progress):
 async def test_pages_of_a_long_scan_are_drawn_as_their_turn_comes_and_those_that_are_kept_no_more(
     app_of: Callable[..., App], sim: Simulator, folders: Folders
 ) -> None:
-    scanned(folders, 10)
+    scanned(folders, 12)
     app = app_of(GLM_MAX_CONCURRENCY=1, GLM_FALLBACK="0")
     client = client_named("a-client", app.settings, remote=False)
 
-    async def read() -> tuple[str, list[str]]:
+    async def read(pages: str | None = None) -> tuple[str, list[str]]:
         heard = Said()
         deadline = anyio.current_time() + 60
         deps = Deps(app.settings, app.glm, app.sandbox, app.outputs, client, heard, deadline)
         try:
-            text = (await TOOL.run(deps, ReadArgs(documents=("scan.pdf",)))).text
+            text = (await TOOL.run(deps, ReadArgs(documents=("scan.pdf",), pages=pages))).text
         except QuotaError as error:
             text = str(error)
         return text, [message for message in heard.all if message.startswith("rendering")]
 
     sim.queue(*(Reply(text=f"Text {n}.") for n in range(8)), Fault("error", code="1113", times=0))
-    text, drawn = await read()
+    text, drawn = await read("2-11")
     assert "8 of 10 parts are done and kept" in text
-    assert drawn == ["rendering pages 1 to 8 of scan.pdf", "rendering pages 9 to 10 of scan.pdf"]
+    assert drawn == ["rendering pages 2 to 9 of scan.pdf", "rendering pages 10 to 11 of scan.pdf"]
     sim.clear()
     sim.queue(Reply(text="More.", times=0))
     text, drawn = await read()
     await app.close()
-    assert text.count("More.") == len(sim.received) == 2
-    assert drawn == ["rendering pages 9 to 10 of scan.pdf"]
+    assert text.count("More.") == len(sim.received) == 4
+    assert drawn == ["rendering pages 1 to 12 of scan.pdf"], "the first and the last three together"
 
 
 async def test_a_long_scan_is_transcribed_once_for_all_questions(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from itertools import islice
 
 import anyio
 
@@ -23,7 +24,7 @@ class Drawing:
         self, deps: Deps, source: Source, pages: Sequence[Page], card: Card, password: str | None
     ) -> None:
         self._deps, self._source, self._card, self._password = deps, source, card, password
-        self._numbers = [page.number for page in pages]
+        self._undrawn = dict.fromkeys(page.number for page in pages)
         self._drawn: dict[int, list[Picture]] = {}
         self._one_by_one = anyio.Lock()
         self._lacks: set[str] = set()
@@ -41,13 +42,19 @@ class Drawing:
             self._lacks.update(picture.lacks)
         return pictures
 
+    def leave_out(self, number: int) -> None:
+        """That page is not wanted."""
+        self._undrawn.pop(number, None)
+
     @asynccontextmanager
     async def page(self, number: int) -> AsyncIterator[list[Picture]]:
-        """One page, held while entered; with it those next to it are drawn. Raises as `draw`."""
+        """One page, held while entered; with it the next ones that are wanted are drawn. Raises as `draw`."""
         async with self._one_by_one:
             if number not in self._drawn:
-                at = self._numbers.index(number) // TOGETHER * TOGETHER
-                self._drawn |= await self.draw(self._numbers[at : at + TOGETHER])
+                wanted = list(islice((n for n in self._undrawn if n >= number), TOGETHER))
+                self._drawn |= await self.draw(wanted)
+                for drawn in wanted:
+                    del self._undrawn[drawn]
         pictures = self._drawn.pop(number)
         try:
             yield pictures

@@ -123,7 +123,14 @@ def _later(deps: Deps, drawing: Drawing, page: Page, digest: str, lang: Lang) ->
             # With more fonts it is drawn otherwise.
             yield replace(question, keeps=not any(picture.lacks for picture in pictures))
 
-    return Later(deps.said(page.label), "vision", "ocr", f"{digest} {page.number} {TRANSCRIBE[lang]}", made)
+    return Later(
+        deps.said(page.label),
+        "vision",
+        "ocr",
+        f"{digest} {page.number} {TRANSCRIBE[lang]}",
+        made,
+        known=lambda: drawing.leave_out(page.number),
+    )
 
 
 def _text(page: Page, answers: Sequence[str], shown: Mapping[int, Shown], *, whole: bool) -> str:
