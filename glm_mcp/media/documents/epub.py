@@ -112,8 +112,7 @@ class _Book:
         said = {attribute(e, "property"): (e.text or "").strip() for e in self.about if local(e) == "meta"}
         self._is_fixed = said.get("rendition:layout") == "pre-paginated"
         self._covers = set(self._named_covers())
-        places = (e for e in self.about if local(e) == "itemref")
-        self.chapters = [self._chapter(e) for e in places if attribute(e, "idref") in self._manifest]
+        self.chapters = list(self._each_once())
         self._pictures = BookPictures(self.package, _sides(said.get("rendition:viewport", "")))
 
     def page(self, number: int, label: str) -> str:
@@ -153,6 +152,18 @@ class _Book:
                     {self.package.identity(part) for part in self._pictures.parts(chapter.path, page)}
                 )
         return belong_to_design(seen, len(self.chapters))
+
+    def _each_once(self) -> Iterator[_Chapter]:
+        """The chapters, none twice: the format forbids it, and a small file could name one a million times."""
+        met = set[str]()
+        for place in self.about:
+            number = attribute(place, "idref")
+            if local(place) == "itemref" and number in self._manifest:
+                chapter = self._chapter(place)
+                what = (chapter.path or chapter.shown).lower() or number
+                if what not in met:
+                    met.add(what)
+                    yield chapter
 
     def _chapter(self, place: ET.Element) -> _Chapter:
         """The item of that place, or the first of those to be shown in its stead, that has a text; and the picture that
