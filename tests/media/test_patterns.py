@@ -45,6 +45,7 @@ from glm_mcp.media.documents.common import shown as in_pages
 from glm_mcp.media.documents.containers.blips import Blips
 from glm_mcp.media.documents.html import html_markdown
 from glm_mcp.media.documents.markdown import table_job
+from glm_mcp.media.documents.ooxml.package import Package
 from glm_mcp.media.documents.page.attachments import attachment_notes
 from glm_mcp.media.documents.page.fonts import with_plain_fonts
 from glm_mcp.media.documents.page.lines.list_marks import with_list_marks
@@ -52,11 +53,13 @@ from glm_mcp.media.documents.page.lines.sideways import upright
 from glm_mcp.media.documents.page.repair import with_directory, without_circles
 from glm_mcp.media.documents.pages import LeftOut, choose
 from glm_mcp.media.documents.plaintext import text_job
+from glm_mcp.media.documents.sheets.book import Sheet
+from glm_mcp.media.documents.sheets.shown import SheetPictures
 from glm_mcp.media.documents.slides.ppt import ppt_job
 from glm_mcp.media.documents.web.evernote import notes_job
 from glm_mcp.media.documents.web.mobi import mobi_job
 from glm_mcp.media.documents.web.shown import BookPictures
-from glm_mcp.media.documents.zip_xml import mended
+from glm_mcp.media.documents.zip_xml import archive_of, mended
 from glm_mcp.media.images import metadata
 from glm_mcp.media.images.options import Options
 from glm_mcp.media.images.rare import bitmap, packed, pixmap
@@ -321,6 +324,12 @@ CASES: dict[str, tuple[Callable[[Any], Any], Any]] = {
             io.BytesIO(data), asdict(Options("a.emf", "emf", 6_000, 5_000_000, 8_000_000, 8))
         ),
         emf(squares=600),
+    ),
+    "cells of a sheet that do not end": (
+        lambda data: SheetPictures(Package(zipfile.ZipFile(archive_of({})), "a.xlsx", LeftOut()), "").on(
+            Sheet("S", ""), data
+        ),
+        b'<c vm="1" ' * 200_000 + b'DISPIMG("',
     ),
     "blanks between two words of a page": (html_markdown, f"<p>a{' ' * 100_000}b"),
     "blanks between two words where lines stand as they are written": (
