@@ -23,6 +23,7 @@ from glm_mcp.media.documents.web.shown import BookPictures, Row, without_covers
 from glm_mcp.media.documents.zip_xml import archive_of, attribute, local, open_zip, parse
 
 _FALLBACKS = 10  # of one chapter, each named by the one before
+_AGAIN = 10  # times that a chapter is read
 _PROLOG = re.compile(r"\A\s*<\?xml[^>]{0,200}>")
 _PICTURES = 100  # of one chapter
 _DRAWN = re.compile(r"<(?:\w{1,20}:)?(?:path|rect|circle|ellipse|line|poly\w{4,5}|use)\b")
@@ -112,7 +113,7 @@ class _Book:
         said = {attribute(e, "property"): (e.text or "").strip() for e in self.about if local(e) == "meta"}
         self._is_fixed = said.get("rendition:layout") == "pre-paginated"
         self._covers = set(self._named_covers())
-        self.chapters = list(self._each_once())
+        self.chapters = list(self._in_order())
         self._pictures = BookPictures(self.package, _sides(said.get("rendition:viewport", "")))
 
     def page(self, number: int, label: str) -> str:
@@ -153,17 +154,19 @@ class _Book:
                 )
         return belong_to_design(seen, len(self.chapters))
 
-    def _each_once(self) -> Iterator[_Chapter]:
-        """The chapters, none twice: the format forbids it, and a small file could name one a million times."""
-        met = set[str]()
+    def _in_order(self) -> Iterator[_Chapter]:
+        """The chapters. One may stand in for several others; a small file could name it a million times."""
+        met = Counter[str]()
         for place in self.about:
             number = attribute(place, "idref")
             if local(place) == "itemref" and number in self._manifest:
                 chapter = self._chapter(place)
                 what = (chapter.path or chapter.shown).lower() or number
-                if what not in met:
-                    met.add(what)
+                met[what] += 1
+                if met[what] <= _AGAIN:
                     yield chapter
+                elif met[what] == _AGAIN + 1:
+                    self.package.left_out.add(f"chapters that are named more than {_AGAIN} times", number)
 
     def _chapter(self, place: ET.Element) -> _Chapter:
         """The item of that place, or the first of those to be shown in its stead, that has a text; and the picture that
