@@ -12,6 +12,7 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,7 +20,9 @@ from typing import Any
 import pytest
 from support.cases import each
 from support.jobs import document_job
-from support.made_mobi import mobi
+from support.made_books import book
+from support.made_metafiles import emf
+from support.made_mobi import mobi, overlaid
 from support.made_slides import looks, shape, show, slide, words
 from support.much_work import (
     much_drawn,
@@ -39,8 +42,10 @@ from glm_mcp.glm.stream import Shown
 from glm_mcp.media.charset import declaration, decode
 from glm_mcp.media.detect import detect
 from glm_mcp.media.documents.common import shown as in_pages
+from glm_mcp.media.documents.containers.blips import Blips
 from glm_mcp.media.documents.html import html_markdown
 from glm_mcp.media.documents.markdown import table_job
+from glm_mcp.media.documents.ooxml.package import Package
 from glm_mcp.media.documents.page.attachments import attachment_notes
 from glm_mcp.media.documents.page.fonts import with_plain_fonts
 from glm_mcp.media.documents.page.lines.list_marks import with_list_marks
@@ -48,12 +53,17 @@ from glm_mcp.media.documents.page.lines.sideways import upright
 from glm_mcp.media.documents.page.repair import with_directory, without_circles
 from glm_mcp.media.documents.pages import LeftOut, choose
 from glm_mcp.media.documents.plaintext import text_job
+from glm_mcp.media.documents.sheets.book import Sheet
+from glm_mcp.media.documents.sheets.shown import SheetPictures
 from glm_mcp.media.documents.slides.ppt import ppt_job
 from glm_mcp.media.documents.web.evernote import notes_job
 from glm_mcp.media.documents.web.mobi import mobi_job
-from glm_mcp.media.documents.zip_xml import mended
+from glm_mcp.media.documents.web.shown import BookPictures
+from glm_mcp.media.documents.zip_xml import archive_of, mended
 from glm_mcp.media.images import metadata
+from glm_mcp.media.images.options import Options
 from glm_mcp.media.images.rare import bitmap, packed, pixmap
+from glm_mcp.media.images.rare.metafile import metafile_job
 from glm_mcp.media.images.svg.needs import has_css
 from glm_mcp.media.images.svg.tree import size_of
 from glm_mcp.media.sources.pasted import tidy
@@ -152,6 +162,10 @@ CASES: dict[str, tuple[Callable[[Any], Any], Any]] = {
     "words of an unknown encoding": (lambda data: decode(data, "a.txt"), b"d" * 60_000 + b"\xe9\xe8 " * 3),
     "JSON whose texts do not end": (_json, '["' + '"\\' * (MILLION // 2)),
     "JSON of open texts": (_json, '["a' * (MILLION // 3)),
+    "a chapter that a book names again and again": (
+        _read_as("a.epub"),
+        book({"a.xhtml": "<img src='one.png'/>" * 500}, ["a.xhtml"] * 5_000),
+    ),
     "blanks of a page": (_page, " " * 300_000),
     "tabs of a page": (_page, "\t" * 300_000),
     "a length of an SVG": (lambda text: size_of(ET.Element("svg", width=text)), "1" * MILLION + "!"),
@@ -304,6 +318,31 @@ CASES: dict[str, tuple[Callable[[Any], Any], Any]] = {
     "heads of a Kindle book": (
         lambda data: mobi_job(io.BytesIO(data), {"name": "a.mobi"}),
         mobi(b"<head>" * 170_000),
+    ),
+    "a drawing of Windows that is drawn in dots beside": (
+        lambda data: metafile_job(
+            io.BytesIO(data), asdict(Options("a.emf", "emf", 6_000, 5_000_000, 8_000_000, 8))
+        ),
+        emf(squares=600),
+    ),
+    "cells of a sheet that do not end": (
+        lambda data: SheetPictures(Package(zipfile.ZipFile(archive_of({})), "a.xlsx", LeftOut()), "").on(
+            Sheet("S", ""), data
+        ),
+        b'<c vm="1" ' * 200_000 + b'DISPIMG("',
+    ),
+    "blanks between two words of a page": (html_markdown, f"<p>a{' ' * 100_000}b"),
+    "blanks between two words where lines stand as they are written": (
+        html_markdown,
+        f"<pre>a{' ' * 100_000}b</pre>",
+    ),
+    "names without values in the tags of a book": (
+        lambda page: BookPictures(Blips("a.epub", LeftOut(), {})).on("a.xhtml", page, fixed=False),
+        f"<img {'a' * 5_900}>" * 1_500,
+    ),
+    "records of a Kindle book that lie over each other": (
+        lambda data: mobi_job(io.BytesIO(data), {"name": "a.mobi"}),
+        overlaid(b"abcdefgh" + b"\x80\x0f" * 32_000, 250),
     ),
     **{
         f"notes of {unit!r}": (_notes, unit * (150_000 // len(unit)))

@@ -60,3 +60,13 @@ def mobi(
     listed = b"".join(struct.pack(">II", place, 2 * n) for n, place in enumerate(places))
     name = b"A_book".ljust(32, b"\0") + bytes(28) + b"BOOKMOBI" + bytes(8)
     return name + struct.pack(">H", len(parts)) + listed + bytes(2) + b"".join(parts)
+
+
+def overlaid(record: bytes, times: int) -> bytes:
+    """A book whose text is so many records that lie at the same place, each second one without a byte."""
+    whole = bytearray(mobi(b"", records=[record, b""] * times))
+    first = 78 + 8  # where the place of the first stands
+    start = struct.unpack_from(">I", whole, first)[0]
+    for number in range(2 * times):
+        struct.pack_into(">I", whole, first + 8 * number, start + len(record) * (number % 2))
+    return bytes(whole[: start + len(record)])

@@ -23,6 +23,7 @@ from glm_mcp.media.documents.web.shown import BookPictures, Row, without_covers
 from glm_mcp.media.documents.zip_xml import archive_of, attribute, local, open_zip, parse
 
 _FALLBACKS = 10  # of one chapter, each named by the one before
+_AGAIN = 10  # times that a chapter is read
 _PROLOG = re.compile(r"\A\s*<\?xml[^>]{0,200}>")
 _DRAWN = re.compile(r"<(?:\w{1,20}:)?(?:path|rect|circle|ellipse|line|poly\w{4,5}|use)\b")
 _COVERS = ("cover", "cover-page", "coverpage", "cover_page", "titlepage", "title-page", "title_page", "title")
@@ -107,8 +108,7 @@ class _Book:
         said = {attribute(e, "property"): (e.text or "").strip() for e in self.about if local(e) == "meta"}
         self._is_fixed = said.get("rendition:layout") == "pre-paginated"
         self._covers = set(self._named_covers())
-        places = (e for e in self.about if local(e) == "itemref")
-        self.chapters = [self._chapter(e) for e in places if attribute(e, "idref") in self._manifest]
+        self.chapters = list(self._in_order())
         self._pictures = BookPictures(self.package, _sides(said.get("rendition:viewport", "")))
 
     def page(self, number: int, label: str) -> str:
@@ -148,6 +148,20 @@ class _Book:
                     {self.package.identity(part) for part in self._pictures.parts(chapter.path, page)}
                 )
         return belong_to_design(seen, len(self.chapters))
+
+    def _in_order(self) -> Iterator[_Chapter]:
+        """The chapters. One may stand in for several others; a small file could name it a million times."""
+        met = Counter[str]()
+        for place in self.about:
+            number = attribute(place, "idref")
+            if local(place) == "itemref" and number in self._manifest:
+                chapter = self._chapter(place)
+                what = (chapter.path or chapter.shown).lower() or number
+                met[what] += 1
+                if met[what] <= _AGAIN:
+                    yield chapter
+                elif met[what] == _AGAIN + 1:
+                    self.package.left_out.add(f"chapters that are named more than {_AGAIN} times", number)
 
     def _chapter(self, place: ET.Element) -> _Chapter:
         """The item of that place, or the first of those to be shown in its stead, that has a text; and the picture that

@@ -226,6 +226,7 @@ def _markdown(element: Any) -> str:
         sup_symbol="^",  # 10^6^ and H~2~O: without a sign they read 106 and H2O
         sub_symbol="~",
         code_language_callback=_code,
+        strip_pre=None,  # done there
     )
     text = re.sub(r"(?<![ \t])[ \t]+\n", "\n", written.convert_soup(element))
     return re.sub(r"\n{3,}", "\n\n", text).strip()

@@ -41,7 +41,7 @@ def open_zip(file: BinaryIO, name: str) -> zipfile.ZipFile:
         raise MediaTooLarge(
             f"{name} holds {len(members):,} files, more than {_MEMBERS:,}", "Send a part of it."
         )
-    if unpacked > UNPACKED or (unpacked > _RATIO_FROM and unpacked > _RATIO * packed):
+    if unpacked > UNPACKED or is_bomb(unpacked, packed):
         raise MediaTooLarge(
             f"{name} unpacks to {unpacked >> 20:,} MB ({unpacked // packed}× its size), which is not opened",
             "Send a part of it, or the sheets needed as CSV or the pages needed as PDF.",
@@ -49,6 +49,11 @@ def open_zip(file: BinaryIO, name: str) -> zipfile.ZipFile:
     if any(m.flag_bits & 1 for m in members):
         raise encrypted(name)
     return archive
+
+
+def is_bomb(unpacked: int, packed: int) -> bool:
+    """Whether so many bytes unpack to more than anything but a trap does."""
+    return unpacked > _RATIO_FROM and unpacked > _RATIO * packed
 
 
 def encrypted(name: str) -> InvalidRequest:

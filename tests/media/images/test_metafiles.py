@@ -54,3 +54,11 @@ async def test_a_damaged_drawing_of_windows_is_an_error_that_says_what_to_do(
             said = await fail(client, "describe_image", images="plan.emf")
             assert "Save it as PNG or JPEG" in said
     assert not sim.received
+
+
+async def test_the_text_of_a_drawing_of_windows_may_hold_what_no_xml_does(
+    connect: Connect, folders: Folders
+) -> None:
+    (folders.cwd / "plan.emf").write_bytes(emf(text="Plan\x01\x02</text>\ud800\uffff"))
+    async with connect() as client:
+        assert "mean colour" in await say(client, "describe_image", images="plan.emf")

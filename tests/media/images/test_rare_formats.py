@@ -588,3 +588,22 @@ async def test_what_only_a_tolerant_reading_accepts_is_written_anew(data: bytes,
         strict.load()
     assert "".join(picture.notes).startswith(said)
     assert bool(picture.notes) == bool(said)
+
+
+@each("kind", ("of another format", "packed with errors", "a bomb"))
+async def test_a_design_is_shown_as_its_preview_where_its_picture_is_damaged(kind: str) -> None:
+    whole = b"\x89PNG\r\n\x1a\n" + bytes(40_000_000 if kind == "a bomb" else 4_000)
+    held = io.BytesIO()
+    with zipfile.ZipFile(
+        held, "w", zipfile.ZIP_LZMA if kind == "packed with errors" else zipfile.ZIP_DEFLATED
+    ) as archive:
+        archive.writestr("mimetype", "application/x-krita", zipfile.ZIP_STORED)
+        archive.writestr("preview.png", save(corners(120, 80), "PNG"))
+        archive.writestr("mergedimage.png", whole)
+    data = bytearray(held.getvalue())
+    if kind == "packed with errors":
+        at = data.find(b"mergedimage.png") + 15
+        data[at + 9 : at + 40] = b"\xff" * 31
+    picture = await one(bytes(data), "a.kra")
+    assert seen(shown(picture)) == "RGBY"
+    assert "shown as the preview in the file" in picture.notes

@@ -221,6 +221,21 @@ async def test_the_pages_of_a_comic_book_are_its_pictures_in_the_order_of_their_
     assert "1 of 3 pages of lake.cbz" in asked
 
 
+async def test_a_comic_book_is_read_whatever_is_wrong_with_what_it_says_of_itself(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    entity = '<!DOCTYPE a [<!ENTITY e SYSTEM "file:///etc/passwd">]><ComicInfo><Title>&e;</Title></ComicInfo>'
+    keep(folders, zipped({"p1.png": png((600, 850)), "ComicInfo.xml": entity}), "entity.cbz")
+    keep(folders, zipped({"p1.png": png((600, 850)), "ComicInfo.xml": "<ComicInfo><Title>"}), "open.cbz")
+    sim.queue(Reply("A page.", times=0))
+    async with connect() as client:
+        for name in ("entity.cbz", "open.cbz"):
+            text = await say(client, "read_document", documents=name)
+            assert "A page." in text
+            assert "left out" in text.splitlines()[-1]
+            assert "ComicInfo.xml" in text.splitlines()[-1]
+
+
 async def test_hostile_pages_cost_themselves_alone(
     connect: Connect, sim: Simulator, folders: Folders
 ) -> None:

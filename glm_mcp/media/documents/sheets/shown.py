@@ -35,9 +35,9 @@ _DOT = 9_525  # of a screen
 _HEAD = 1 << 16  # bytes of a picture, which say how large it is
 # A cell of WPS that shows a picture, and one of Excel whose value is one.
 _BY_FORMULA = re.compile(
-    rb'<c\s(?:[^>]{0,200}\s)?r="([A-Z]{1,3}\d{1,7})"[^>]{0,200}>\s*<f[^>]{0,100}>[^<]{0,40}DISPIMG\((?:&quot;|")([^"&<]{1,100})'
+    rb'<c\s(?:[^<>]{0,200}\s)?r="([A-Z]{1,3}\d{1,7})"[^<>]{0,200}>\s*<f[^<>]{0,100}>[^<]{0,40}DISPIMG\((?:&quot;|")([^"&<]{1,100})'
 )
-_BY_VALUE = re.compile(rb"<c\s([^>]{0,300}\bvm=\"(\d{1,7})\"[^>]{0,300})>")
+_BY_VALUE = re.compile(rb"<c\s([^<>]{0,300}\bvm=\"(\d{1,7})\"[^<>]{0,300})>")
 _AT = re.compile(rb'\br="([A-Z]{1,3}\d{1,7})"')
 
 T = TypeVar("T")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, BinaryIO
 
-from glm_mcp.errors import UnsupportedMedia
+from glm_mcp.errors import MediaTooLarge, UnsupportedMedia
 from glm_mcp.media.documents.about import Said, with_about
 from glm_mcp.media.documents.common.shown import PagesShown, Shown, within
 from glm_mcp.media.documents.ooxml.package import Package
@@ -32,7 +32,8 @@ def comic_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], l
     package, pages = _opened(file, name, left_out)
     chosen = choose(params.get("pages"), len(pages), name)
     rows = [(number, f"page {number}", "[picture]", "pictures") for number in chosen]
-    return with_about(result("cbz", rows, len(pages), left_out.notes()), _about(package)), []
+    about = _about(package)
+    return with_about(result("cbz", rows, len(pages), left_out.notes()), about), []
 
 
 def pictures_of_comic(file: BinaryIO, params: dict[str, Any], left_out: LeftOut) -> PagesShown:
@@ -65,7 +66,11 @@ def _in_order(path: str) -> list[tuple[int, str]]:
 
 
 def _about(package: Package) -> Said:
-    tree = package.tree(_ABOUT)
+    try:
+        tree = package.tree(_ABOUT)
+    except (UnsupportedMedia, MediaTooLarge):  # the pages are worth having without it
+        package.left_out.add("what it says of itself", _ABOUT)
+        return []
     return [
         (_WORDS[local(e)], e.text.strip())
         for e in ([] if tree is None else tree)

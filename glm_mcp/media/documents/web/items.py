@@ -17,6 +17,7 @@ _STYLE = re.compile(r"list-style(?:-type)?\s*:[^;]{0,40}?\b(lower|upper)-(alpha|
 _STYLE_CHARS = 1_000  # of one element
 _COUNT = re.compile(r"\s*([+-]?\d{1,9})")
 _AROUND_PARTS = ("div", "li", "td", "th", "dt", "dd", "figcaption")
+_BLANKS = re.compile(r"[ \t]{2,}")
 _CODE = ("pre", "code", "samp", "kbd")
 
 
@@ -81,6 +82,19 @@ def converter() -> Any:
     from markdownify import MarkdownConverter
 
     class Converter(MarkdownConverter):
+        def process_text(self, el: Any, parent_tags: Any = None) -> str:
+            # For line breaks the library looks from each blank of a run to its end.
+            if "pre" not in (parent_tags or ()) and _BLANKS.search(el):
+                fewer = type(el)(_BLANKS.sub(" ", el))
+                el.replace_with(fewer)
+                el = fewer
+            usual = super().process_text  # type: ignore[misc]  # the library has no types
+            return str(usual(el, parent_tags))
+
+        def convert_pre(self, el: Any, text: str, parent_tags: Any) -> str:
+            usual = super().convert_pre  # type: ignore[misc]  # as above
+            return str(usual(el, _without_edges(text or ""), parent_tags))
+
         def convert_li(self, el: Any, text: str, parent_tags: Any) -> str:
             label, text = el.get(_LABEL), (text or "").strip()
             if label is None or not text:
@@ -90,3 +104,10 @@ def converter() -> Any:
             return f"{label} " + re.sub(r"\n(?=[^\n])", f"\n{indent}", text) + "\n"
 
     return Converter
+
+
+def _without_edges(text: str) -> str:
+    """Without the empty lines before and the blanks behind, for which the library's own pattern begins at every blank."""
+    text = text.rstrip(" \n")
+    begins = len(text) - len(text.lstrip(" \n"))
+    return text[text.rfind("\n", 0, begins) + 1 :]

@@ -125,9 +125,13 @@ class _Book:
         )
         self.encoding = "utf-8" if code == 65001 else "cp1252"
         trailing = struct.unpack_from(">H", head, 242)[0] if size >= 228 else 0
-        pieces, total = [], 0
+        pieces, total, room = [], 0, len(data)
         for number in range(1, texts + 1):
-            body = _without_trailing(self._record(number), trailing)
+            record = self._record(number)
+            room -= len(record)
+            if room < 0:
+                raise ValueError("records that lie over each other")
+            body = _without_trailing(record, trailing)
             pieces.append(_unpacked(body) if packing == _PALMDOC else body)
             total += len(pieces[-1])
             if total > _LONGEST:
@@ -204,6 +208,6 @@ def _unpacked(data: bytes) -> bytes:
             back, length = pair >> 3 & 0x7FF, (pair & 7) + 3
             if not 0 < back <= len(out):
                 raise ValueError("a copy of what is not there")
-            for _ in range(length):
-                out.append(out[-back])
+            copied = out[len(out) - back :][: min(back, length)]
+            out += (copied * length)[:length]
     return bytes(out)

@@ -18,7 +18,9 @@ _HEAD = 1 << 16  # bytes of a picture that say how large it is, of most
 _TAG = re.compile(r"<(?:\w{1,20}:)?(img|image|object|svg|body|meta)\b", re.IGNORECASE)
 _REST = re.compile(r"((?:[^<>\"']|\"[^\"]*\"|'[^']*')*+)>")
 _LONGEST, _TAGS = 6_000, 20_000  # characters of a tag; tags of a page that are looked at
-_ATTRIBUTE = re.compile(r"([\w:-]{1,40})\s{0,9}=\s{0,9}(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'<>]{1,2000}))")
+_ATTRIBUTE = re.compile(
+    r"(?<![\w:-])([\w:-]{1,40})\s{0,9}=\s{0,9}(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'<>]{1,2000}))"
+)
 _LENGTH = re.compile(r"\s*([\d.]{1,12})\s*(px|%|pt|in|cm|mm|em|rem|ex)?\s*")
 _DOTS = {"": 1.0, "px": 1.0, "pt": 96 / 72, "in": 96.0, "cm": 96 / 2.54, "mm": 9.6 / 2.54, "em": 16.0, "rem": 16.0, "ex": 8.0}  # fmt: skip
 _SIDE = re.compile(r"(?:^|;)\s*(width|height)\s*:([^;]{1,40})")

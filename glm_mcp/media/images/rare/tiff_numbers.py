@@ -29,6 +29,7 @@ _NUMBERS = {
     **{(3, bits): code for bits, code in ((16, "e"), (32, "f"), (64, "d"))},
 }
 _UNSIGNED = {1: "B", 2: "H", 4: "I", 8: "Q"}
+_TOGETHER = 1 << 20  # bytes
 _DIFFERENCES, _FLOATING = 2, 3  # predictors
 
 
@@ -127,8 +128,11 @@ class Numbers:
         elif self.predictor == _DIFFERENCES:
             raw = self._summed(raw, piece // self.size)
         if self.code == "e":
-            order = "<" if self._is_little() else ">"
-            return array("f", struct.unpack(f"{order}{len(raw) // 2}e", raw))
+            order, halves = "<" if self._is_little() else ">", array("f")
+            for at in range(0, len(raw), _TOGETHER):  # each is an object of Python meanwhile
+                some = raw[at : at + _TOGETHER]
+                halves.extend(struct.unpack(f"{order}{len(some) // 2}e", some))
+            return halves
         numbers = array(self.code, bytes(raw))
         if not self._is_ours():
             numbers.byteswap()
