@@ -6,7 +6,9 @@ Readers open them with care of their own; here a few kilobytes are looked at, of
 from __future__ import annotations
 
 import io
+import lzma
 import struct
+import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,11 +17,19 @@ from typing import IO
 ZIP = (b"PK\x03\x04", b"PK\x05\x06")  # the second begins one without members
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
+# What a damaged zip raises, opened or unpacked.
+DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError, ValueError, RuntimeError)
+_RATIO, _RATIO_FROM = 200, 20 * 1024 * 1024  # unpacked to packed; sheets of zeros come to 100, bombs to 1,000
 _END = 65_557  # bytes of the end of a zip in which its directory is named: a record of 22 and a comment
 _DIRECTORY = 4 << 20  # bytes of a directory that are looked at: some 50,000 members
 _MEMBER = 1 << 20  # bytes of a member
 _SECTORS = 4_096  # of an OLE directory, of 512 bytes or more
 _NONE = 0xFFFF_FFFA  # numbers from here on mean no sector
+
+
+def is_bomb(unpacked: int, packed: int) -> bool:
+    """Whether so many bytes unpack to more than anything but a trap does."""
+    return unpacked > _RATIO_FROM and unpacked > _RATIO * packed
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import io
-import lzma
 import re
 import zipfile
-import zlib
 from collections.abc import Mapping
 from typing import BinaryIO
 from xml.etree import ElementTree as ET
 
 from glm_mcp.errors import InvalidRequest, MediaTooLarge, UnsupportedMedia
 from glm_mcp.media.charset import declaration, decode
+from glm_mcp.media.containers import DAMAGED, is_bomb
 
-# What a damaged archive raises, opened or unpacked.
-DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError, ValueError, RuntimeError)
 UNPACKED = 200 * 1024 * 1024  # bytes of all members; an office file near it is mostly pictures
 _MEMBERS = 20_000
-_RATIO, _RATIO_FROM = 200, 20 * 1024 * 1024  # unpacked to packed; sheets of zeros come to 100, bombs to 1,000
 _PARSED = 100 * 1024 * 1024  # bytes of one XML part, which a tree makes ten times larger
 _DECLARED = re.compile(r"\A\s*<\?xml\b[^>]*\?>")
 _CONTROLS = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
@@ -49,11 +45,6 @@ def open_zip(file: BinaryIO, name: str) -> zipfile.ZipFile:
     if any(m.flag_bits & 1 for m in members):
         raise encrypted(name)
     return archive
-
-
-def is_bomb(unpacked: int, packed: int) -> bool:
-    """Whether so many bytes unpack to more than anything but a trap does."""
-    return unpacked > _RATIO_FROM and unpacked > _RATIO * packed
 
 
 def encrypted(name: str) -> InvalidRequest:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from glm_mcp.errors import GLMError, InvalidRequest, UnsupportedMedia
 from glm_mcp.media.charset_guess import guess_of_names
+from glm_mcp.media.containers import DAMAGED
 from glm_mcp.media.detect import detect
 from glm_mcp.media.documents.pages import LeftOut, choose, result
-from glm_mcp.media.documents.zip_xml import DAMAGED
 from glm_mcp.media.worker_child import load
 from glm_mcp.secret_paths import is_secret_within
 from glm_mcp.text import one_line

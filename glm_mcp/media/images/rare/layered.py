@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from glm_mcp.errors import GLMError, UnsupportedMedia
-from glm_mcp.media.documents.zip_xml import DAMAGED, is_bomb
+from glm_mcp.media.containers import DAMAGED, is_bomb
 from glm_mcp.media.images import decode, pipeline
 
 # Of OpenRaster and Krita in full size; of Sketch, Figma, Adobe XD and Procreate smaller than what was drawn.
