@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from copy import copy
 from dataclasses import replace
+from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
@@ -131,7 +132,7 @@ class GLMClient:
         if race.result is None:
             await in_thread(call.partial)  # which is remembered; cleaning a long text takes a while
         answer = race.result or partial(call, race, job)
-        answer.seconds, answer.attempts = anyio.current_time() - race.started, race.attempts
+        answer.seconds, answer.attempts = monotonic() - race.started, race.attempts
         answer.notes = [*race.notes, *answer.notes]
         first = self.models(job.role, job.model)[0].id
         able = self.gone(first) or any(c.id == first for c in chain)
@@ -148,7 +149,7 @@ class GLMClient:
         race = await self._run(call, chain, job, progress)
         if race.result is None:
             raise in_time(race.error())
-        race.result.seconds, race.result.attempts = anyio.current_time() - race.started, race.attempts
+        race.result.seconds, race.result.attempts = monotonic() - race.started, race.attempts
         return race.result
 
     async def _run(self, work: Work[T], chain: Sequence[Card], job: Job, progress: Progress) -> Race[T]:
@@ -160,8 +161,9 @@ class GLMClient:
         with ends_at(job.deadline, put_off=race.puts_off):
             async with anyio.create_task_group() as asked:
                 while not race.over:
-                    for model in race.models:
-                        self._look_at(model)
+                    if not race.is_heard:
+                        for model in race.models:
+                            self._look_at(model)
                     step = race.next_step(beside=work.beside)
                     if isinstance(step, Ask):
                         race.starts(step.model)
@@ -185,12 +187,12 @@ class GLMClient:
                 while (error := await self._try(race, model, work)) is not None:
                     final = await work.adjust_request(error, model.card)
                     if final is None:
-                        model.since = anyio.current_time()
+                        model.since = monotonic()
                         continue
                     grant.refused = isinstance(final, RateLimited)
                     # Where several of our own calls went out at once, the model is well and we were too many.
                     self._refused(race, model, final, ill=not grant.refused or grant.level == 1)
-                    grant.pause_s = self.health.of(model.card.id).pauses_until - anyio.current_time()
+                    grant.pause_s = self.health.of(model.card.id).pauses_until - monotonic()
                     return
                 grant.served = True
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from time import monotonic  # asyncio's clock; anyio looks for the event loop each time, forty times a call
 from typing import Any, Generic, TypeVar
 
 import anyio
@@ -19,6 +20,7 @@ from glm_mcp.glm.usage import Meter, Usage
 T = TypeVar("T")
 # Statuses, and a code; engines answer so to a grammar or a picture that they cannot take.
 _BROKEN = {500, 501, "500"}
+_ASKED = frozenset({Phase.SILENT, Phase.SPEAKING})
 UNREACHED_S = 20.0  # [guess] a machine that wakes has its network within some ten seconds
 
 
@@ -29,7 +31,7 @@ class Race(Generic[T]):
         self, models: Sequence[Standing], *, deadline: float, health: Health, meter: Meter, progress: Progress
     ) -> None:
         self.models = models
-        self.started, self.deadline = anyio.current_time(), deadline
+        self.started, self.deadline = monotonic(), deadline
         self.health, self.meter, self.progress = health, meter, progress
         self.attempts: list[dict[str, Any]] = []
         self.notes: list[str] = []
@@ -46,6 +48,12 @@ class Race(Generic[T]):
     def over(self) -> bool:
         return self.result is not None or self.failure is not None
 
+    @property
+    def is_heard(self) -> bool:
+        """Whether a model answers within its time, so that how the others are does not matter yet."""
+        now = monotonic()
+        return any(m.phase in _ASKED and m.late_at > now for m in self.models)
+
     def puts_off(self, deadline: float) -> None:
         """Its time is over later."""
         self.deadline = deadline
@@ -55,7 +63,7 @@ class Race(Generic[T]):
         with anyio.move_on_at(until):
             await self._changed.wait()
         self._changed = anyio.Event()
-        now = anyio.current_time()
+        now = monotonic()
         if now - until > OVERSLEPT_S:  # we were not there to hear what the models said
             for model in self.models:
                 model.since = min(now, model.since + now - until + AWAKE_S)
@@ -63,7 +71,7 @@ class Race(Generic[T]):
 
     def next_step(self, *, beside: bool) -> Ask | Wait | End:
         """What to do now; a model that hangs is hung up on here."""
-        now = anyio.current_time()
+        now = monotonic()
         step = next_step(self.models, started=self.started, now=now, deadline=self.deadline, beside=beside)
         if not isinstance(step, Leave):
             return step
@@ -75,7 +83,7 @@ class Race(Generic[T]):
     def starts(self, model: Standing) -> None:
         """It is about to be asked."""
         self._unheard.discard(model.card.id)
-        model.phase, model.since = Phase.QUEUED, anyio.current_time()
+        model.phase, model.since = Phase.QUEUED, monotonic()
 
     @contextmanager
     def asking(self, model: Standing) -> Iterator[None]:
@@ -86,7 +94,7 @@ class Race(Generic[T]):
             except GLMError as error:  # what was to mend the request failed
                 self.failure = error
             finally:
-                if model.phase in {Phase.SILENT, Phase.SPEAKING}:
+                if model.phase in _ASKED:
                     self._cut_off(model)
                 model.phase = Phase.IDLE
                 del self._scopes[model.card.id]
@@ -94,7 +102,7 @@ class Race(Generic[T]):
 
     def _cut_off(self, model: Standing) -> None:
         """It is cancelled while it was asked: at the deadline, because another spoke first, or by the caller."""
-        now = anyio.current_time()
+        now = monotonic()
         silent, late_at = model.phase is Phase.SILENT, model.late_at
         if now >= self.deadline:
             self._note(model, "timeout")
@@ -122,10 +130,10 @@ class Race(Generic[T]):
         """Whether a model that has its place is asked now: not while another is, within its time, nor for an answer that
         would come too late.
         """
-        now = anyio.current_time()
+        now = monotonic()
         if not in_time(model, self.started, now, self.deadline):
             return False
-        asked = [m for m in self.models if m.phase in {Phase.SILENT, Phase.SPEAKING}]
+        asked = [m for m in self.models if m.phase in _ASKED]
         if any(m.late_at > now for m in asked):
             return False
         self._say_asked(model, asked, now)
@@ -151,9 +159,9 @@ class Race(Generic[T]):
 
     def speaks(self, model: Standing) -> None:
         """Its answer begins, or goes on: it is the answer, and the others are cancelled at once."""
-        if model.phase not in {Phase.SILENT, Phase.SPEAKING}:
+        if model.phase not in _ASKED:
             return
-        model.heard_at = anyio.current_time()
+        model.heard_at = monotonic()
         model.pieces += 1
         if model.phase is Phase.SILENT:
             model.phase = Phase.SPEAKING
@@ -168,7 +176,7 @@ class Race(Generic[T]):
 
     def answers(self, model: Standing, result: T) -> None:
         self.result = result
-        self.health.answered(model.card.id, anyio.current_time() - model.since)
+        self.health.answered(model.card.id, monotonic() - model.since)
         self._note(model, "ok", getattr(result, "usage", None))
         model.phase = Phase.IDLE
 
@@ -185,7 +193,7 @@ class Race(Generic[T]):
         model.refusals += 1
         if error.retry_after is None:  # else it is the service's own wish
             wait = self._last_wait(model, wait)
-        model.ready_at = anyio.current_time() + wait
+        model.ready_at = monotonic() + wait
         model.out = ends
         if error.kind == "too_long":  # a longer window alone helps
             for other in self.models:
@@ -237,27 +245,27 @@ class Race(Generic[T]):
         model.phase, model.error = Phase.IDLE, error
         wait = self._last_wait(model, wait)
         for other in self.models:
-            other.ready_at = max(other.ready_at, anyio.current_time() + wait)
+            other.ready_at = max(other.ready_at, monotonic() + wait)
         if ends:
-            took = anyio.current_time() - self.started
+            took = monotonic() - self.started
             times = f"; tried {self.unreached} times in {took:.0f} s" if self.unreached > 1 else ""
             self.failure = error.but(message=f"{error.message}{times}")
         else:
             self.progress.say(f"{error.message}; try {self.unreached + 1} in {wait:.0f} s")
 
     def _last_wait(self, model: Standing, wait: float) -> float:
-        now = anyio.current_time()
+        now = monotonic()
         return last_wait(wait, model, started=self.started, now=now, deadline=self.deadline)
 
     def may_wait(self, wait: float) -> bool:
         """Whether a host that was never reached is asked after so long, where its address cannot be wrong: a network
         comes back, but not every one does.
         """
-        after, whole = anyio.current_time() + wait - self.started, self.deadline - self.started
+        after, whole = monotonic() + wait - self.started, self.deadline - self.started
         return after < min(UNREACHED_S, whole / 2)
 
     def _record(self, model: Standing, outcome: str) -> dict[str, Any]:
-        took = anyio.current_time() - model.since
+        took = monotonic() - model.since
         return {"model": model.card.id, "s": round(took, 2), "outcome": outcome}
 
     def _note(self, model: Standing, outcome: str, usage: Usage | None = None) -> None:
@@ -268,7 +276,7 @@ class Race(Generic[T]):
         """Why there is no result: which models were asked, how often and for how long."""
         if self.failure:
             return self.failure.but(attempts=tuple(self.attempts))
-        took, within = anyio.current_time() - self.started, self.deadline - self.started
+        took, within = monotonic() - self.started, self.deadline - self.started
         asked = ", ".join(f"{m.card.id} {m.tries}×" for m in self.models if m.tries)
         errors = [m.error for m in self.models if m.error]
         # A stand-in that cannot do the job does not hide that the right model was busy.

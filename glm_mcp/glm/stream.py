@@ -103,7 +103,8 @@ class Draft:
                 return ""
             self._index = index
         # Cleaned first: a key in small letters is one that nothing knows any more.
-        finish = clean(text_of(choice.get("finish_reason")), ID_CHARS).lower()
+        reason = text_of(choice.get("finish_reason"))
+        finish = clean(reason, ID_CHARS).lower() if reason else ""
         if self.finish not in _LASTING:
             self.finish = finish or self.finish
         delta = _dict(choice.get("delta") or choice.get("message"))

@@ -285,11 +285,14 @@ def _keyless(text: str) -> str:
     return without_secrets(text, CERTAIN)
 
 
+_JSON = json.JSONEncoder(ensure_ascii=False)
+
+
 def _size(client: McpClient) -> Callable[[Any], int]:
     """How much of the serialised result something takes, in what the client counts; a line break counts as two there."""
 
     def size(value: Any) -> int:
-        written = json.dumps(value, ensure_ascii=False)
+        written = _JSON.encode(value)
         counted = len(written.encode(errors="replace")) if client.in_bytes else len(written)
         return counted - (2 if isinstance(value, str) else 0)
 

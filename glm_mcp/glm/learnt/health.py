@@ -8,9 +8,8 @@ from collections import defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from statistics import median
+from time import monotonic
 from typing import Any
-
-import anyio
 
 from glm_mcp.errors import GLMError, TooLong
 from glm_mcp.glm.learnt.names import Names
@@ -48,7 +47,7 @@ class Health:
     def __init__(
         self,
         rest: tuple[float, float] = REST_S,
-        clock: Callable[[], float] = anyio.current_time,
+        clock: Callable[[], float] = monotonic,
         names: Names | None = None,
     ) -> None:
         self._rest, self._clock = rest, clock
@@ -139,7 +138,7 @@ class RefusedFilms:
         self,
         card: Callable[[str], Card],
         names: Names | None = None,
-        clock: Callable[[], float] = anyio.current_time,
+        clock: Callable[[], float] = monotonic,
     ) -> None:
         self._card, self._names, self._clock = card, names or Names(), clock
         self._films: dict[str, dict[str, tuple[GLMError, float]]] = {}

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 from operator import is_
 from statistics import median_low
+from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 from weakref import WeakKeyDictionary
 
@@ -89,7 +90,7 @@ class Limiter:
     """`Limits` for the calls of one process."""
 
     def __init__(
-        self, start: int, ceiling: int | None = None, *, clock: Callable[[], float] = anyio.current_time
+        self, start: int, ceiling: int | None = None, *, clock: Callable[[], float] = monotonic
     ) -> None:
         self._clock = clock
         self._level = Level(start, ceiling, clock)
