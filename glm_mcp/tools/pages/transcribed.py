@@ -93,7 +93,11 @@ async def transcribed(
         left = Counter(page.number for page, *_ in asked)
         left.subtract(page.number for page, _ in read)
         unread = [page for page in pages if not asked or left[page.number]]
-        notes.append(f"{labels(unread)} not transcribed: {failure.kind}: {failure.message}. {failure.hint}")
+        why = f"{failure.kind}: {failure.message}. {failure.hint}"
+        if all(page.as_image == "pictures" for page in unread):  # whose words are there
+            notes.append(f"pictures of {labels(unread)} not transcribed: {why}")
+        else:
+            notes.append(f"{labels(unread)} not transcribed: {why}")
         for page in unread:
             text = texts[page.number] if came[page.number] or page.as_image != "garbled" else ""
             texts[page.number] = f"{text}\n\n{_unread(deps, page, failure)}".strip()

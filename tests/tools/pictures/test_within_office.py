@@ -153,7 +153,7 @@ async def test_without_a_model_the_text_stays_and_it_is_said(connect: Connect, f
     assert (
         "[slide 1]\nSales\n\n[picture]\n\n(pictures, not transcribed: config)\n\n[slide 2]\nThe end" in text
     )
-    assert "slide 1 not transcribed: config: no API key is set" in text
+    assert "pictures of slide 1 not transcribed: config: no API key is set" in text
     assert error.startswith("config: no API key is set")
 
 
