@@ -116,10 +116,7 @@ class GLMClient:
         return made
 
     async def chat(self, request: ChatRequest, job: Job, progress: Progress) -> Answer:
-        """The model's answer.
-
-        Raises GLMError of any kind; it carries what had arrived in `partial`.
-        """
+        """The model's answer. Raises GLMError of any kind; it carries what had arrived in `partial`."""
         if self.engine is not None:
             await self.meet()
             request = await with_bytes(request, job.inline)
@@ -161,9 +158,8 @@ class GLMClient:
         with ends_at(job.deadline, put_off=race.puts_off):
             async with anyio.create_task_group() as asked:
                 while not race.over:
-                    if not race.is_heard:
-                        for model in race.models:
-                            self._look_at(model)
+                    for model in () if race.is_heard else race.models:
+                        self._look_at(model)
                     step = race.next_step(beside=work.beside)
                     if isinstance(step, Ask):
                         race.starts(step.model)

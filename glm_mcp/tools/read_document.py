@@ -29,7 +29,7 @@ from glm_mcp.tools.context_window import (
     unseen,
 )
 from glm_mcp.tools.map_reduce import add, combined, together
-from glm_mcp.tools.pages.long_scan import as_text
+from glm_mcp.tools.pages.long_scan import transcribed_first
 from glm_mcp.tools.pages.shown import drawn, text_beside
 from glm_mcp.tools.pages.transcribed import transcribed
 from glm_mcp.tools.sources import Opened, fetched_all, is_web_address, leaving, opened, origin
@@ -228,7 +228,7 @@ async def _answer(deps: Deps, args: ReadArgs, documents: Read, notes: list[str])
     lang = language(sample, deps.settings)
     read: list[Answer] = []
     if args.mode == "auto":
-        documents, read = await as_text(deps, args, documents, notes, password=args.password)
+        documents, read = await transcribed_first(deps, args, documents, notes, password=args.password)
     units = await _units(deps, args, documents, lang, notes)
     words = _wish(args, lang)
     vision = any(u.pictures for u in units)

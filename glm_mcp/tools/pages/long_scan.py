@@ -17,7 +17,7 @@ from glm_mcp.tools.pages.transcribed import transcribed
 LONG = 100
 
 
-async def as_text(
+async def transcribed_first(
     deps: Deps,
     args: AnswerArgs,
     documents: Sequence[tuple[Source, Document]],

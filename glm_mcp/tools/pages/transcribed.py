@@ -66,19 +66,20 @@ async def transcribed(
     asked: list[_Asked] = []
     answers: list[Answer | None] = []
     failure: GLMError | None = None
-    drawing = Drawing(deps, source, pages, deps.glm.models("vision", args.model)[0], password)
+    drawing: Drawing | None = None
     try:
         if holds_pictures(source) and not whole:
             shown = await drawn(deps, source, pages, notes, model=args.model)
             asked = _of_pictures(deps, pages, shown, lang)
         else:
+            drawing = Drawing(deps, source, pages, deps.glm.models("vision", args.model)[0], password)
             digest = await in_thread(source.digest)
             asked = [(page, "", _later(deps, drawing, page, digest, lang)) for page in pages]
         if asked:
             answers, failure = await so_far(deps, replace(args, json=None), [part for *_, part in asked])
     except GLMError as error:
         failure = error
-    notes += drawing.notes
+    notes += drawing.notes if drawing else []
     came: dict[int, list[str]] = {page.number: [] for page in pages}
     read: list[tuple[Page, Answer]] = []
     for (page, place, _), answer in zip(asked, answers, strict=False):
