@@ -31,14 +31,15 @@ COMBINE_SHARE = 0.25  # of the time, kept for combining
 @dataclass(frozen=True, slots=True)
 class Later:
     """A question that is made when its turn comes; what it holds is let go of with its answer. `of`: what its pictures are
-    made from, a digest. `known`: called where it will not be made, since its answer is known.
+    made from, a digest. `made`: None where there is nothing to ask. `known`: called where it will not be made, since its
+    answer is known.
     """
 
     about: str
     role: str
     task: str
     of: str
-    made: Callable[[], AbstractAsyncContextManager[Question]]
+    made: Callable[[], AbstractAsyncContextManager[Question | None]]
     known: Callable[[], None]
 
 
@@ -60,7 +61,9 @@ async def each(
 async def so_far(
     deps: Deps, args: AnswerArgs, questions: Sequence[Question | Later], *, share: float = 1.0
 ) -> tuple[list[Answer | None], GLMError | None]:
-    """As `each`, without raising what it raises: the answers that came, and why there are no others."""
+    """As `each`, without raising what it raises: the answers that came, and why there are no others. None, without an
+    error, where there was nothing to ask.
+    """
     keys, answers = await in_thread(_recalled, deps, args, questions)
     known = _known(questions, answers)
     started = anyio.current_time()
@@ -77,6 +80,8 @@ async def so_far(
             exact = isinstance(asked, Question) and asked.exact
             try:
                 async with _made(asked, deadline) as question:
+                    if question is None:
+                        return
                     answer = await ask(deps, args, replace(question, deadline=deadline, exact=True))
             except ContentBlocked as error:
                 if len(left_out) < MOST_LEFT_OUT and not (args.json or exact):
@@ -103,7 +108,7 @@ async def so_far(
                 if answers[n] is None:
                     group.start_soon(one, n)
     error = _failure(failed, late, left_out, questions, answers, kept=not unkept)
-    if error is None:
+    if error is None and left_out:
         _fill(deps, answers, left_out)
     first = next((a for a in answers if a is not None), None)
     if first is not None and len(answers) > 1:
@@ -114,8 +119,8 @@ async def so_far(
 
 
 @asynccontextmanager
-async def _made(asked: Question | Later, deadline: float) -> AsyncIterator[Question]:
-    """A question whose turn has come. Raises TimedOut, and as `Later.made`."""
+async def _made(asked: Question | Later, deadline: float) -> AsyncIterator[Question | None]:
+    """A question whose turn has come, None where there is nothing to ask. Raises TimedOut, and as `Later.made`."""
     if isinstance(asked, Question):
         yield asked
         return
@@ -163,7 +168,7 @@ def _failure(
         return failed[0]
     if failed or late:
         return _unfinished(failed[:1] or late, questions, answers, kept=kept)
-    return None if any(answers) else left_out[min(left_out)]
+    return left_out[min(left_out)] if left_out and not any(answers) else None
 
 
 def _fill(deps: Deps, answers: list[Answer | None], left_out: Mapping[int, ContentBlocked]) -> None:

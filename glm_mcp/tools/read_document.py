@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import Annotated
 
-from glm_mcp.errors import InvalidRequest, NotFound, UnsupportedMedia
+from glm_mcp.errors import GLMError, InvalidRequest, NotFound, UnsupportedMedia
 from glm_mcp.glm.calls import Answer
 from glm_mcp.glm.messages import File, Message, Text
 from glm_mcp.glm.threads import in_thread, in_thread_if
@@ -248,6 +248,7 @@ async def _units(deps: Deps, args: ReadArgs, documents: Read, lang: Lang, notes:
     """The pages as they go to the model. Raises NotFound without any, UnsupportedMedia when none has text to send."""
     units: list[Unit] = []
     missing, alone, gone = list[Page](), list[Page](), list[Page]()
+    broken = list[GLMError]()
     for source, document in documents:
         shown = [p for p in document.pages if args.mode == "vision" or (args.mode == "auto" and p.as_image)]
         whole = args.mode == "vision"
@@ -258,6 +259,7 @@ async def _units(deps: Deps, args: ReadArgs, documents: Read, lang: Lang, notes:
             if own is None and page.as_image and not text.strip():
                 text = UNSEEN[lang]
                 missing.append(page)
+            broken += [own.failure] if own and own.failure and not text.strip() else []
             alone += [page] * (own is None)
             gone += [page] * bool(own and own.pictures)
             label = f"{document.name}, {page.label}" if document.total > 1 else document.name
@@ -269,6 +271,8 @@ async def _units(deps: Deps, args: ReadArgs, documents: Read, lang: Lang, notes:
         notes += _of_document(source, document)
     if not units:
         raise NotFound("the documents hold no pages", "Check that the files are whole.")
+    if len(broken) == len(units):
+        raise broken[0]
     if len(missing) == len(units):
         raise UnsupportedMedia(
             "the pages are scanned and hold no text", "Leave mode out: they then go as pictures."

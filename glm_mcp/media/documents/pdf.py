@@ -287,8 +287,9 @@ def _shots(data: Input, numbers: list[int], password: str | None, dpi: float) ->
 def render_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
     """Pictures of the pages `params["numbers"]`, long side `SIDE`, each within `max_bytes` and `max_side`.
 
-    Hands back one row a picture (page, width, height, whole width, whole height, top, mime, letters lacked) and the bytes.
-    Raises InvalidRequest, UnsupportedMedia.
+    Hands back one row a picture (page, width, height, whole width, whole height, top, mime, letters lacked) and the bytes;
+    none of a page that cannot be drawn, and none of the `empty` ones, on which nothing is drawn. Raises InvalidRequest,
+    UnsupportedMedia.
     """
     name = params["name"]
     data, password, total = _open(file, params, name)
@@ -299,15 +300,18 @@ def render_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], 
         )
     side = min(SIDE, params["max_side"])
     rows: dict[int, list[tuple[list[Any], bytes]]] = {}
+    empty: list[int] = []
     for dpi, numbers in _resolutions(data, wanted, password, side):
         for i in range(0, len(numbers), 8):  # eight bitmaps at once
             for shot in _shots(data, numbers[i : i + 8], password, dpi):
-                rows[shot.page_num] = pictures(shot, side, params["max_bytes"])
-    if missing := [n for n in wanted if n not in rows]:
-        raise UnsupportedMedia(f"page {missing[0]} of {name} cannot be drawn", _BROKEN)
-    flat = [pair for n in wanted for pair in rows[n]]
-    lacks = undrawn(data, password, wanted)
-    return {"rows": [[*row, lacks.get(row[0], "")] for row, _ in flat]}, [blob for _, blob in flat]
+                if shot.is_solid_fill:
+                    empty.append(shot.page_num)
+                else:
+                    rows[shot.page_num] = pictures(shot, side, params["max_bytes"])
+    flat = [pair for n in wanted for pair in rows.get(n, ())]
+    lacks = undrawn(data, password, [n for n in wanted if n in rows])
+    facts = {"rows": [[*row, lacks.get(row[0], "")] for row, _ in flat], "empty": empty}
+    return facts, [blob for _, blob in flat]
 
 
 def _resolutions(

@@ -16,7 +16,7 @@ from glm_mcp.errors import InvalidRequest, UnsupportedMedia
 from glm_mcp.glm.messages import Image
 from glm_mcp.glm.threads import in_thread_if
 from glm_mcp.media.detect import detect
-from glm_mcp.media.documents.page.in_worker import SECONDS, memory_mb, pdf_job, read_pdf
+from glm_mcp.media.documents.page.in_worker import SECONDS, draw_pdf, memory_mb, read_pdf
 from glm_mcp.media.formats import Kind, check_fits
 from glm_mcp.media.types import SHORT, Document, Fragment, Page, Picture, Source
 from glm_mcp.media.worker import run_here, run_job
@@ -74,8 +74,9 @@ async def read_document(
 
 async def render_pages(
     source: Source, numbers: Sequence[int], card: Card, *, password: str | None = None
-) -> list[Picture]:
+) -> tuple[list[Picture], list[int]]:
     """Pages of a PDF or OFD as pictures of about 1568 pixels, in the order of `numbers`; a very long page comes in tiles.
+    And those pages on which nothing is drawn. What is in neither cannot be drawn.
 
     Raises UnsupportedMedia (not a PDF, or damaged), InvalidRequest (page, password), MediaTooLarge, TimedOut.
     """
@@ -94,9 +95,8 @@ async def render_pages(
         "max_side": card.image_side,
     }
     if not numbers:
-        return []
-    facts, blobs = await pdf_job(job, source, params)
-    rows = facts["rows"]
+        return [], []
+    rows, blobs, empty = await draw_pdf(job, source, params)
     pictures: list[Picture] = []
     for (number, width, height, whole_width, whole_height, top, mime, lacks), data in zip(
         rows, blobs, strict=True
@@ -115,7 +115,7 @@ async def render_pages(
                 lacks=lacks,
             )
         )
-    return pictures
+    return pictures, empty
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,38 +8,49 @@ from itertools import islice
 
 import anyio
 
+from glm_mcp.errors import UnsupportedMedia
 from glm_mcp.media.documents.read import render_pages
 from glm_mcp.media.glyphs import missing_note
 from glm_mcp.media.types import Page, Picture, Source
 from glm_mcp.registry import Card
 from glm_mcp.tools.base import Deps
+from glm_mcp.tools.context_window import labels
 
 TOGETHER = 8  # pages; a child process to draw them takes as long to start as one of them
 
 
 class Drawing:
-    """The pages of one document as pictures for a model; a very long page is drawn in several."""
+    """The pages of one document as pictures for a model; a very long page is drawn in several.
+
+    There is no picture of a page that cannot be drawn, nor of one on which nothing is: shown an empty page, a model makes
+    up what stands on it.
+    """
 
     def __init__(
         self, deps: Deps, source: Source, pages: Sequence[Page], card: Card, password: str | None
     ) -> None:
         self._deps, self._source, self._card, self._password = deps, source, card, password
-        self._undrawn = dict.fromkeys(page.number for page in pages)
+        self._pages = {page.number: page for page in pages}
+        self._undrawn = dict.fromkeys(self._pages)
         self._drawn: dict[int, list[Picture]] = {}
         self._one_by_one = anyio.Lock()
         self._lacks: set[str] = set()
+        self._empty: set[int] = set()
+        self._broken: set[int] = set()
 
     async def draw(self, numbers: Sequence[int]) -> dict[int, list[Picture]]:
         """These pages, which the call holds until its end. Raises as `render_pages` and `Room.draw`."""
         first, last = min(numbers), max(numbers)
         which = f"page {first}" if first == last else f"pages {first} to {last}"
         self._deps.progress.say(f"rendering {which} of {self._source.name}")
-        made = await render_pages(self._source, numbers, self._card, password=self._password)
+        made, empty = await render_pages(self._source, numbers, self._card, password=self._password)
         self._deps.room.draw(sum(map(_size, made)))
         pictures: dict[int, list[Picture]] = {number: [] for number in numbers}
         for picture in made:
             pictures[picture.page].append(picture)
             self._lacks.update(picture.lacks)
+        self._empty.update(empty)
+        self._broken.update(n for n, some in pictures.items() if not some and n not in empty)
         return pictures
 
     def leave_out(self, number: int) -> None:
@@ -61,11 +72,34 @@ class Drawing:
         finally:
             self._deps.room.put_away(sum(map(_size, pictures)))
 
+    def instead(self, number: int) -> str:
+        """What stands for a page of which there is no picture; "" for any other."""
+        if number in self._empty:
+            return self._deps.said("(nothing is drawn on this page: it is empty, or its picture is damaged)")
+        return self._deps.said("(this page cannot be drawn)") if number in self._broken else ""
+
+    @property
+    def failure(self) -> UnsupportedMedia | None:
+        """Why there is nothing to be seen, where not one of the pages can be drawn."""
+        if self._broken != set(self._pages):
+            return None
+        return UnsupportedMedia(
+            f"page {min(self._broken)} of {self._source.name} cannot be drawn",
+            "Open it in a PDF reader and save it again, or send pictures of its pages to describe_image.",
+        )
+
     @property
     def notes(self) -> list[str]:
-        """What the pages drawn so far lack."""
-        note = missing_note(self._lacks)
-        return [note] * bool(note)
+        """What the pages drawn so far lack, and those of which there is no picture."""
+        notes = [note] if (note := missing_note(self._lacks)) else []
+        if self._broken:
+            notes.append(f"{labels(self._of(self._broken))} cannot be drawn")
+        if self._empty:
+            notes.append(f"nothing is drawn on {labels(self._of(self._empty))}")
+        return notes
+
+    def _of(self, numbers: set[int]) -> list[Page]:
+        return [self._pages[number] for number in sorted(numbers)]
 
 
 def _size(picture: Picture) -> int:

@@ -33,10 +33,13 @@ class Together(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """The pictures of one page by questions, and `says`, which stands in the place of others."""
+    """The pictures of one page by questions, and `says`, which stands in the place of others. `failure`: why there is not
+    one of any page that was to be seen.
+    """
 
     questions: tuple[Together, ...]
     says: str = ""
+    failure: GLMError | None = None
 
     @property
     def pictures(self) -> tuple[Picture, ...]:
@@ -67,7 +70,10 @@ async def drawn(
     drawing = Drawing(deps, source, pages, card, password)
     pictures = await drawing.draw([page.number for page in pages])
     notes += drawing.notes
-    return {number: Shown((Together(tuple(some)),)) for number, some in pictures.items()}
+    return {
+        number: Shown((Together(tuple(some)),) if some else (), drawing.instead(number), drawing.failure)
+        for number, some in pictures.items()
+    }
 
 
 async def _embedded(
@@ -135,5 +141,5 @@ async def _prepared(held: Sequence[Embedded], card: Card, left_out: list[GLMErro
 
 def text_beside(page: Page, pictures: Sequence[Picture]) -> str:
     """What the pictures of a page do not show of it; "" where they show all."""
-    lacks = any(picture.lacks for picture in pictures)
+    lacks = not pictures or any(picture.lacks for picture in pictures)
     return page.text if page.as_image != "garbled" and lacks else ""

@@ -79,13 +79,13 @@ async def transcribed(
             answers, failure = await so_far(deps, replace(args, json=None), [part for *_, part in asked])
     except GLMError as error:
         failure = error
-    notes += drawing.notes if drawing else []
-    came: dict[int, list[str]] = {page.number: [] for page in pages}
-    read: list[tuple[Page, Answer]] = []
-    for (page, place, _), answer in zip(asked, answers, strict=False):
-        if answer is not None:
-            came[page.number] += [deps.said(f"[picture at {place}]")] * bool(place) + [answer.text]
-            read.append((page, answer))
+    instead: dict[int, str] = {}
+    if drawing is not None:
+        notes += drawing.notes
+        failure = failure or drawing.failure
+        instead = {page.number: drawing.instead(page.number) for page in pages}
+    read = [(page, answer) for (page, *_), answer in zip(asked, answers, strict=False) if answer is not None]
+    came = _came(deps, pages, asked, answers)
     texts = {page.number: _text(page, came[page.number], shown, whole=whole) for page in pages}
     if failure is not None:
         # The pages that have text are worth having; without any there is nothing but the error.
@@ -93,16 +93,26 @@ async def transcribed(
             raise failure
         left = Counter(page.number for page, *_ in asked)
         left.subtract(page.number for page, _ in read)
-        unread = [page for page in pages if not asked or left[page.number]]
-        why = f"{failure.kind}: {failure.message}. {failure.hint}"
-        if all(page.as_image == "pictures" for page in unread):  # whose words are there
-            notes.append(f"pictures of {labels(unread)} not transcribed: {why}")
-        else:
-            notes.append(f"{labels(unread)} not transcribed: {why}")
-        for page in unread:
+        unread = [p for p in pages if (not asked or left[p.number]) and not instead.get(p.number)]
+        if unread:
+            _tell(notes, unread, failure)
+        instead |= {page.number: _unread(deps, page, failure) for page in unread}
+    for page in pages:
+        if words := instead.get(page.number):
             text = texts[page.number] if came[page.number] or page.as_image != "garbled" else ""
-            texts[page.number] = f"{text}\n\n{_unread(deps, page, failure)}".strip()
+            texts[page.number] = f"{text}\n\n{words}".strip()
     return Transcript(texts, read, failure)
+
+
+def _came(
+    deps: Deps, pages: Sequence[Page], asked: Sequence[_Asked], answers: Sequence[Answer | None]
+) -> dict[int, list[str]]:
+    """The answers about each page, each under the place that it is about."""
+    came: dict[int, list[str]] = {page.number: [] for page in pages}
+    for (page, place, _), answer in zip(asked, answers, strict=False):
+        if answer is not None:
+            came[page.number] += [deps.said(f"[picture at {place}]")] * bool(place) + [answer.text]
+    return came
 
 
 def _of_pictures(deps: Deps, pages: Sequence[Page], shown: Mapping[int, Shown], lang: Lang) -> list[_Asked]:
@@ -122,8 +132,11 @@ def _later(deps: Deps, drawing: Drawing, page: Page, digest: str, lang: Lang) ->
     """What is asked about a page, which is drawn when its turn comes."""
 
     @asynccontextmanager
-    async def made() -> AsyncIterator[Question]:
+    async def made() -> AsyncIterator[Question | None]:
         async with drawing.page(page.number) as pictures:
+            if not pictures:
+                yield None
+                return
             question = _question(deps, page, pictures, lang)
             # With more fonts it is drawn otherwise.
             yield replace(question, keeps=not any(picture.lacks for picture in pictures))
@@ -152,6 +165,15 @@ def _own(page: Page) -> str:
     if page.is_picture or not any(map(str.isalnum, BARE_MARK.sub("", page.text))):
         return ""
     return page.text
+
+
+def _tell(notes: list[str], unread: Sequence[Page], error: GLMError) -> None:
+    """Notes which pages were not read, and why."""
+    why = f"{error.kind}: {error.message}. {error.hint}"
+    if all(page.as_image == "pictures" for page in unread):  # whose words are there
+        notes.append(f"pictures of {labels(unread)} not transcribed: {why}")
+    else:
+        notes.append(f"{labels(unread)} not transcribed: {why}")
 
 
 def _unread(deps: Deps, page: Page, error: GLMError) -> str:

@@ -225,7 +225,7 @@ async def test_an_encrypted_file_opens_with_its_password_alone(name: str) -> Non
     document = await opened(data, name, password="ｓｅ\u00adｃｒｅｔ")
     assert "the secret page" in document.pages[0].text
     with anyio.fail_after(60):
-        assert len(await render_pages(source(name, data), [1], CARD, password="secret")) == 1
+        assert len((await render_pages(source(name, data), [1], CARD, password="secret"))[0]) == 1
     with pytest.raises(InvalidRequest, match="is encrypted"):
         await render_pages(source(name, data), [1], CARD)
 
@@ -339,7 +339,7 @@ def test_pages_beyond_the_thousandth_are_read() -> None:
 async def test_pages_are_drawn_at_a_legible_size_within_the_cards_limits() -> None:
     data = pdf([BODY, noise(0, 0, 595, 842), ""])
     with anyio.fail_after(60):
-        pictures = await render_pages(source("contract.pdf", data), [2, 1], CARD)
+        pictures, _ = await render_pages(source("contract.pdf", data), [2, 1], CARD)
     assert [p.label for p in pictures] == ["contract.pdf page 2", "contract.pdf page 1"]
     for picture in pictures:
         assert picture.part.data is not None
@@ -353,7 +353,7 @@ async def test_pages_are_drawn_at_a_legible_size_within_the_cards_limits() -> No
 async def test_a_page_like_a_long_web_page_is_drawn_in_tiles() -> None:
     data = pdf([lines(["Some words"] * 300, top=5900, step=19)], size=(600, 6000))
     with anyio.fail_after(60):
-        pictures = await render_pages(source("long.pdf", data), [1], CARD)
+        pictures, _ = await render_pages(source("long.pdf", data), [1], CARD)
     assert len(pictures) > 3
     assert pictures[1].label == f"long.pdf page 1 (part 2 of {len(pictures)})"
     assert all(p.width > 900 and p.height <= 1568 for p in pictures)
@@ -429,8 +429,26 @@ def test_a_page_drawn_for_little_room_is_made_to_fit() -> None:
 
 def test_a_page_that_is_named_and_not_there_cannot_be_drawn() -> None:
     data = pdf([BODY, BODY]).replace(b"/Kids [6 0 R 8 0 R]", b"/Kids [6 0 R 99 0 R]")
-    with pytest.raises((UnsupportedMedia, InvalidRequest), match=r"page 2|a\.pdf has 1 page"):
-        drawn(data, numbers=[2])
+    assert [row[0] for row in drawn(data, numbers=[1, 2])] == [1]
+
+
+async def test_a_page_that_takes_the_drawer_down_does_not_cost_the_other_pages() -> None:
+    pages = [lines([f"This is number {n}."]) for n in range(1, 8)]
+    pages[4] = TOO_WIDE
+    data = pdf(pages)
+    with anyio.fail_after(60):
+        pictures, empty = await render_pages(source("a.pdf", data), range(1, 8), CARD)
+        assert [p.page for p in pictures] == [1, 2, 3, 4, 6, 7]
+        assert empty == []
+        with pytest.raises(MediaTooLarge, match="needs more memory"):
+            await render_pages(source("a.pdf", data), [5], CARD)
+
+
+async def test_a_large_file_without_a_name_on_this_machine_is_drawn() -> None:
+    data = pdf([noise(0, 0, 595, 842)]).replace(b"\n%%EOF", b"\n%" + b" " * 17_000_000 + b"\n%%EOF")
+    with anyio.fail_after(60):
+        pictures, _ = await render_pages(source("a.pdf", data), [1], CARD)
+    assert len(pictures) == 1
 
 
 async def test_a_file_for_the_web_under_a_password_and_cut_off_is_not_guessed_at() -> None:

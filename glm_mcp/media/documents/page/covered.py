@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from glm_mcp.media.documents.common.put_back import bare, folded, put, solid
 from glm_mcp.media.documents.fixed.receipt import is_receipt, laid_out
 from glm_mcp.media.documents.page.letters import Box, Letter, letters_of, runs_of, signs_of, words_of
+from glm_mcp.media.documents.page.pdfium import opened
 
 _NEAR = 3  # points between what two readers say of one place
 _CELL = 8  # points of the grid in which places are looked up
@@ -116,13 +117,11 @@ class Drawn:
             drawn.close()
 
     def _page(self, number: int) -> Any:
-        import pypdfium2
-
         if self._opened == _AT_ONCE and isinstance(self._source[0], str):
             self._document.close()
             self._document, self._opened = None, 0
         if self._document is None:
-            self._document = pypdfium2.PdfDocument(self._source[0], password=self._source[1])
+            self._document = opened(*self._source)
         self._opened += 1
         return self._document[number - 1]
 

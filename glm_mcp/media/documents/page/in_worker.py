@@ -78,6 +78,37 @@ async def _around(
     return {**read[0], "pages": sorted(row for facts in read for row in facts["pages"]), "notes": notes}
 
 
+async def draw_pdf(
+    job: str, source: Source, params: dict[str, Any]
+) -> tuple[list[list[Any]], list[bytes], list[int]]:
+    """The rows and pictures of a drawing job, and the pages on which nothing is drawn. Raises whatever it raises where the
+    drawer gives way on every page.
+    """
+    ends = anyio.current_time() + SECONDS
+    parts: list[Sequence[int]] = [params["numbers"]]
+    rows, blobs, empty = list[list[Any]](), list[bytes](), list[int]()
+    gave_way: list[GLMError] = []
+    done = tried = 0
+    while parts and tried < _TRIES and (left := ends - anyio.current_time()) > 0:
+        numbers = parts.pop()
+        tried += 1
+        try:
+            facts, some = await pdf_job(job, source, {**params, "numbers": numbers}, left)
+        except GLMError as error:
+            if error.about != READER:
+                raise
+            gave_way.append(error)
+            parts += [numbers[slice(*half)] for half in _halves((0, len(numbers)))]
+        else:
+            done += 1
+            rows += facts["rows"]
+            blobs += some
+            empty += facts["empty"]
+    if not done:
+        raise gave_way[0]
+    return rows, blobs, empty
+
+
 def memory_mb(source: Source) -> int:
     """That the reader of a document may take."""
     # The file itself, the copy that the parser keeps, and the work on it.

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from ctypes import c_double
 from typing import Any
 
+from glm_mcp.media.documents.page.pdfium import opened
 from glm_mcp.media.glyphs import visible
 
 _MOST = 20_000  # letters of one page that are looked at, each of which takes some microseconds
@@ -19,7 +20,7 @@ def undrawn(data: bytes | str, password: str | None, numbers: Sequence[int]) -> 
 
     found: dict[int, str] = {}
     try:
-        document = pypdfium2.PdfDocument(data, password=password)
+        document = opened(data, password)
         for number in numbers[:_PAGES]:
             page = document[number - 1]
             units = "".join(_flat(page.get_textpage())).encode("utf-16", "surrogatepass")
