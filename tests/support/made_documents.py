@@ -104,6 +104,11 @@ def pdf(
     return assemble(objects)
 
 
+def large(data: bytes) -> bytes:
+    """A PDF made larger than those that are held in memory, by a comment before its end."""
+    return data.replace(b"\n%%EOF", b"\n%" + b" " * 17_000_000 + b"\n%%EOF")
+
+
 def assemble(objects: Sequence[bytes]) -> bytes:
     out = io.BytesIO()
     out.write(b"%PDF-1.4\n")

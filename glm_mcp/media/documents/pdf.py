@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import io
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, BinaryIO
 
-from glm_mcp.errors import InvalidRequest, UnsupportedMedia
+from glm_mcp.errors import InvalidRequest
 from glm_mcp.media.documents.about import with_about
 from glm_mcp.media.documents.common.rows import in_rows
 from glm_mcp.media.documents.page.annotations import annotation_blocks
 from glm_mcp.media.documents.page.attachments import attachment_notes
 from glm_mcp.media.documents.page.bookmarks import bookmark_notes
 from glm_mcp.media.documents.page.covered import Drawn
-from glm_mcp.media.documents.page.fonts import accented, as_meant, with_plain_fonts
+from glm_mcp.media.documents.page.fonts import accented, as_meant
 from glm_mcp.media.documents.page.form import form_block, is_xfa, xfa_block, xfa_notes
 from glm_mcp.media.documents.page.lines.line_breaks import with_line_breaks
 from glm_mcp.media.documents.page.lines.list_marks import with_list_marks
@@ -24,9 +23,16 @@ from glm_mcp.media.documents.page.lines.right_to_left import reordered
 from glm_mcp.media.documents.page.lines.sideways import Side, side_of, upright
 from glm_mcp.media.documents.page.lines.vertical import in_columns
 from glm_mcp.media.documents.page.no_font import with_boxes
+from glm_mcp.media.documents.page.opening import (
+    SEARCHED,
+    Input,
+    open_pdf,
+    parser_of,
+    unless_changed,
+    unreadable,
+)
 from glm_mcp.media.documents.page.pictures import SIDE, TALL, pictures
 from glm_mcp.media.documents.page.properties import properties
-from glm_mcp.media.documents.page.repair import with_directory, without_circles
 from glm_mcp.media.documents.page.text_layer import (
     cyrillic,
     latin,
@@ -40,15 +46,10 @@ from glm_mcp.media.documents.pages import choose, clean_text, result
 
 BATCH = 50  # pages held in memory at once; 500 pages took 67 MB so, and 220 MB in one piece
 LARGE_BATCH = 10  # of a file that is itself too large for the memory: its pages hold large pictures
-SEARCHED = 100_000_000  # bytes of a file that is searched for the names of files in it
 _MAX_DPI = 400
 
-Input = bytes | str  # a PDF as the parser takes it: its bytes, or a path
 # What the parser says of some pages; these, all upright; and how those lay that it turned.
 _Batch = tuple[Any, list[Any], dict[int, Side]]
-
-_LOCKED = "Open it where it can be opened, with its certificate or program, and print it to a new PDF."
-_BROKEN = "Open it in a PDF reader and save it again, or send pictures of its pages to describe_image."
 
 
 def pdf_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
@@ -57,9 +58,9 @@ def pdf_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
     Raises InvalidRequest (password, pages), UnsupportedMedia.
     """
     name = params["name"]
-    data, password, total = _open(file, params, name)
+    data, password, total = open_pdf(file, params, name)
     chosen = choose(params.get("pages"), total, name)[slice(*params.get("part", (None,)))]
-    data = with_boxes(data) if isinstance(data, bytes) else data
+    data = with_boxes(data) if isinstance(data, bytes) else unless_changed(data, file, with_boxes)
     rows: list[tuple[int, str, str, str]] = []
     xmp, notes, drawn = "", list[str](), Drawn(data, password)
     for parsed, pages, sides in _ahead(_batches(data, chosen, total, password, name, drawn)):
@@ -106,88 +107,8 @@ def pdf_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
 
 def chosen_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
     """The numbers of the pages that `pdf_job` would read."""
-    _, _, total = _open(file, params, params["name"])
+    _, _, total = open_pdf(file, params, params["name"])
     return {"chosen": choose(params.get("pages"), total, params["name"])}, []
-
-
-def _parser(password: str | None, **more: Any) -> Any:
-    from liteparse import LiteParse
-
-    # OCR off: the model reads scans better than the bundled engine. Headers kept: the library drops repeated
-    # headings such as "Chapter 1", "Chapter 2" as page furniture.
-    return LiteParse(
-        ocr_enabled=False, quiet=True, image_mode="off", keep_headers_footers=True, password=password, **more
-    )
-
-
-def _open(file: BinaryIO, params: dict[str, Any], name: str) -> tuple[Input, str | None, int]:
-    """The file, repaired when it was cut off; the password that opens it (None where none is needed); how many pages.
-
-    The path `params["path"]`, where one is given, leads to the file too; read that way it is not held in memory.
-    """
-    password = params.get("password")
-    data: Input = params.get("path") or b""
-    if not data or file.read(5) != b"%PDF-":
-        data = _bytes(file)
-    total, said, locked = 0, "", False
-    # One that was typed may have other forms of its letters; a document locked for editing only refuses any.
-    for attempt in dict.fromkeys((password, password and _prepared(password), None)):
-        total, said = _count(data, attempt)
-        if total > 0:
-            return data, attempt, total
-        locked = locked or total < 0
-    if locked and password:
-        raise InvalidRequest(f"the password does not open {name}", "Pass the right one as password=….")
-    if locked:
-        raise InvalidRequest(
-            f"{name} is encrypted; pass password=…", "Ask the owner of the file for its password."
-        )
-    data = _bytes(file)
-    repaired = with_directory(data)
-    if repaired:
-        total, said = _count(repaired, None)
-    if total < 1:
-        raise _unreadable(name, data, said)
-    return repaired, None, total
-
-
-def _prepared(password: str) -> str:
-    """As the newest locks (AES-256) want it: letters in their usual forms, without those that no one sees (SASLprep)."""
-    return "".join(c for c in unicodedata.normalize("NFKC", password) if unicodedata.category(c) != "Cf")
-
-
-def _bytes(file: BinaryIO) -> bytes:
-    """The file from its header on: the parser wants that first, and mail servers put junk there. It takes no file of
-    Illustrator, which it knows by a word for what only that program reads, though the rest is a PDF as any other.
-    """
-    file.seek(0)
-    data = file.read().replace(b"/AIPrivateData", b"/aIPrivateData")
-    return without_circles(with_plain_fonts(data[max(data.find(b"%PDF-", 0, 1024), 0) :]))
-
-
-def _count(data: Input, password: str | None) -> tuple[int, str]:
-    """How many pages open, and what the parser said; 0 for a broken file, -1 for a wrong or missing password."""
-    from liteparse import ParseError
-
-    try:
-        # None is read: one that cannot be must not hide the others.
-        parsed = _parser(password, max_pages=0).parse(data)
-    except ParseError as error:
-        return -1 if "password" in str(error).lower() else 0, str(error)
-    return int(parsed.total_pages), ""
-
-
-def _unreadable(name: str, data: Input, said: str) -> UnsupportedMedia:
-    """The error; what the parser `said` goes to the log."""
-    pdf = isinstance(data, str) or b"%PDF-" in data[:1024]
-    what = "is cut off or damaged" if pdf else "is not a PDF"
-    # So the parser calls a lock: that of a certificate, or a program's own.
-    if "security handler" in said:
-        error = UnsupportedMedia(f"{name} is locked with something else than a password", _LOCKED)
-    else:
-        error = UnsupportedMedia(f"{name} {what}: no page can be read", _BROKEN)
-    error.add_note(f"the parser: {said or 'no pages'}")
-    return error
 
 
 def _ahead(batches: Iterator[_Batch]) -> Iterator[_Batch]:
@@ -218,22 +139,22 @@ def _batches(
     size = LARGE_BATCH if isinstance(data, str) else BATCH
     try:
         if len(chosen) == total:  # the file is opened once
-            parts = (batch.result for batch in _parser(password, **options).parse_batches(data, size))
+            parts = (batch.result for batch in parser_of(password, **options).parse_batches(data, size))
         else:
             parts = (
-                _parser(password, target_pages=_list(chosen[i : i + size]), **options).parse(data)
+                parser_of(password, target_pages=_list(chosen[i : i + size]), **options).parse(data)
                 for i in range(0, len(chosen), size)
             )
         for parsed in parts:
             sides = {page.page_num: side for page in parsed.pages if (side := side_of(page, drawn))}
             corrections = [(n, side.turned) for n, side in sides.items() if side.turned]
             more = {"target_pages": _list(dict(corrections)), "page_orientation_corrections": corrections}
-            again = _parser(password, **more, **options).parse(data).pages if corrections else []
+            again = parser_of(password, **more, **options).parse(data).pages if corrections else []
             turned = {page.page_num: page for page in again}
             pages = [turned.get(page.page_num, page) for page in parsed.pages]
             yield parsed, pages, {n: side for n, side in sides.items() if n in turned or not side.turned}
     except ParseError as error:
-        raise _unreadable(name, data, str(error)) from error
+        raise unreadable(name, data, str(error)) from error
 
 
 def _may_have(name: bytes, data: Input) -> bool:
@@ -270,7 +191,7 @@ def _inked(data: Input, numbers: list[int], password: str | None) -> set[int]:
 def _shots(data: Input, numbers: list[int], password: str | None, dpi: float) -> list[Any]:
     from liteparse import ParseError
 
-    parser = _parser(
+    parser = parser_of(
         password,
         target_pages=_list(numbers),
         extract_screenshots=True,
@@ -292,7 +213,7 @@ def render_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], 
     UnsupportedMedia.
     """
     name = params["name"]
-    data, password, total = _open(file, params, name)
+    data, password, total = open_pdf(file, params, name)
     wanted = [int(n) for n in params["numbers"]]
     if outside := [n for n in wanted if not 1 <= n <= total]:
         raise InvalidRequest(
@@ -321,7 +242,7 @@ def _resolutions(
     from liteparse import ParseError
 
     groups: dict[float, list[int]] = {}
-    parser = _parser(password, target_pages=_list(numbers), continue_on_page_error=True)
+    parser = parser_of(password, target_pages=_list(numbers), continue_on_page_error=True)
     try:
         pages = parser.parse(data).pages
     except ParseError:

@@ -10,7 +10,7 @@ import anyio
 import pytest
 from PIL import Image
 from support.cases import each
-from support.made_documents import grid, lines, noise, pdf, source, text_at
+from support.made_documents import grid, large, lines, noise, pdf, source, text_at
 from support.paths import DATA
 
 from glm_mcp.errors import GLMError, InvalidRequest, MediaTooLarge, UnsupportedMedia
@@ -445,7 +445,7 @@ async def test_a_page_that_takes_the_drawer_down_does_not_cost_the_other_pages()
 
 
 async def test_a_large_file_without_a_name_on_this_machine_is_drawn() -> None:
-    data = pdf([noise(0, 0, 595, 842)]).replace(b"\n%%EOF", b"\n%" + b" " * 17_000_000 + b"\n%%EOF")
+    data = large(pdf([noise(0, 0, 595, 842)]))
     with anyio.fail_after(60):
         pictures, _ = await render_pages(source("a.pdf", data), [1], CARD)
     assert len(pictures) == 1

@@ -7,14 +7,16 @@ import re
 import zipfile
 from typing import Any
 
+import anyio
 import pytest
 from support.cases import each
 from support.jobs import document_job
-from support.made_documents import assemble, docx, grid, lines, odt, para, pdf, text_at, zipped
+from support.made_documents import assemble, docx, grid, large, lines, odt, para, pdf, source, text_at, zipped
 
 from glm_mcp.media.documents.html import html_markdown
 from glm_mcp.media.documents.ooxml.number_format import display, display_text
 from glm_mcp.media.documents.pdf import pdf_job
+from glm_mcp.media.documents.read import read_document
 
 xlsxwriter: Any = pytest.importorskip("xlsxwriter")
 WIKI = (
@@ -406,6 +408,13 @@ def test_single_letters_of_a_font_that_is_not_in_the_file_are_read() -> None:
     (page,) = read_pdf(in_no_font())["pages"]
     assert set("项目名称单位数量餐饮服务次4螺丝批1购买方") <= set(page[2])
     assert re.search(r"螺丝\W+批\W+1", page[2]), page[2]
+
+
+@pytest.mark.anyio
+async def test_they_are_read_in_a_large_file_too() -> None:
+    with anyio.fail_after(60):
+        (page,) = (await read_document(source("a.pdf", large(in_no_font())))).pages
+    assert re.search(r"螺丝\W+批\W+1", page.text), page.text
 
 
 def test_such_a_file_is_read_by_its_own_directory_where_another_lies_in_it() -> None:

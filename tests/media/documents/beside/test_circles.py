@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import anyio
 import pytest
-from support.made_documents import assemble, lines, source, with_packed
+from support.made_documents import assemble, large, lines, source, with_packed
 
 from glm_mcp.media.documents.page.repair import without_circles
 from glm_mcp.media.documents.read import read_document
@@ -29,6 +31,7 @@ def outlined(*links: str, packed: bool = False) -> bytes:
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("size", [bytes, large])
 @pytest.mark.parametrize(
     "links",
     [
@@ -38,10 +41,10 @@ def outlined(*links: str, packed: bool = False) -> bytes:
     ],
 )
 async def test_bookmarks_that_lead_back_to_themselves_do_not_cost_the_pages(
-    links: tuple[str, ...], packed: bool
+    links: tuple[str, ...], size: Callable[[bytes], bytes], packed: bool
 ) -> None:
     with anyio.fail_after(60):
-        document = await read_document(source("a.pdf", outlined(*links, packed=packed)))
+        document = await read_document(source("a.pdf", size(outlined(*links, packed=packed))))
     assert document.total == 1
     assert document.pages[0].text == "The last word"
 
