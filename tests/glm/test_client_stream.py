@@ -390,6 +390,24 @@ async def test_a_stream_may_be_cut_anywhere_and_its_lines_end_in_any_way(end: by
     assert (answer.text, len(answer.attempts)) == ("世界 👩‍👩‍👧", 1)
 
 
+@each("first", [b"", b"\xef\xbb\xbf", b":\n\n", b":waiting\n\n", b"\n\n"])
+async def test_a_stream_under_another_type_is_known_by_its_first_letters(first: bytes) -> None:
+    whole = first + event("one", "stop") + DONE
+    transport = streaming(*(whole[i : i + 1] for i in range(len(whole))), kind="application/octet-stream")
+    async with client_of(transport=transport) as client:
+        answer = await ask(client, model=T)
+    assert (answer.text, len(answer.attempts)) == ("one", 1)
+
+
+@each("end", [{}, {"finish_reason": None}, {"finish_reason": ""}])
+async def test_an_answer_in_one_piece_is_whole_without_a_word_of_its_end(end: dict[str, str | None]) -> None:
+    said = {"choices": [{"index": 0, "message": {"role": "assistant", "content": "All of it."}, **end}]}
+    transport = streaming(json.dumps(said).encode(), kind="application/json")
+    async with client_of(transport=transport) as client:
+        answer = await ask(client, model=T)
+    assert (answer.text, len(answer.attempts)) == ("All of it.", 1)
+
+
 LINES = [event(text, end).strip() for text, end in (("one ", None), ("two", "stop"))]
 
 

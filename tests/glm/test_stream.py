@@ -673,6 +673,7 @@ def test_an_error_is_found_in_every_shape_it_comes_in(event: dict[str, Any], sta
         {"data": [{"url": "x"}], "code": 7},
         {"error": None, "choices": []},
         {"error": {"code": 0, "message": ""}, "choices": []},
+        {"error": {"code": "0", "message": "success"}, "choices": [{"message": {"content": "Yes."}}]},
         {},
     ],
 )

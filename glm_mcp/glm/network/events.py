@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-_MARK = b"\xef\xbb\xbf"  # of the byte order, which may stand before the first line
+MARK = b"\xef\xbb\xbf"  # of the byte order, which may stand before the first line
 
 
 class Events:
@@ -14,7 +14,7 @@ class Events:
         self.pending = 0
         self._data = bytearray()  # of this event, a line break before each line; there may be millions
         self._line = bytearray()  # as far as it has come
-        self._before = _MARK  # what may stand before the next line
+        self._before = MARK  # what may stand before the next line
         self._returned = False  # the last piece ended with a CR, to which a LF may belong
 
     def feed(self, piece: bytes) -> Iterator[bytes]:

@@ -18,8 +18,8 @@ def raise_if_error(event: dict[str, Any], status: int = 200, retry_after: float 
     inner = event.get("error")
     if isinstance(inner, list) and inner:
         inner = inner[0]
-    if isinstance(inner, dict) and inner.get("code") in _FINE and not _said(inner):  # that there is none
-        inner = None
+    if isinstance(inner, dict) and inner.get("code") in _FINE and (event.get("choices") or not _said(inner)):
+        inner = None  # it says that there is none
     if inner:
         found = inner if isinstance(inner, dict) else {"message": inner}
     elif (

@@ -14,7 +14,7 @@ import anyio.to_thread
 from glm_mcp.errors import Again, ConfigError, GLMError, UpstreamError
 from glm_mcp.glm.error_codes import from_response, is_wall
 from glm_mcp.glm.json_shape import SMALL, VALUES_MAX, too_many_values
-from glm_mcp.glm.network.events import Events
+from glm_mcp.glm.network.events import MARK, Events
 from glm_mcp.glm.network.failures import CHECK, READ_S, Sent, mapped, retry_after
 from glm_mcp.glm.network.frames import frames, objects_in, text_in
 from glm_mcp.glm.network.proxy import Proxy, proxy_for
@@ -34,7 +34,9 @@ FINISHED_S = 2.0
 
 OnEvent = Callable[[dict[str, Any]], object]
 OnStep = Callable[[str, dict[str, Any]], Awaitable[None]]
-_EVENTS = (b"data:", b"event:", b": ", b"id:", b"retry:")  # how a stream of events begins
+_EVENTS = (b":", b"data:", b"event:", b"id:", b"retry:")  # how a stream of events begins
+_ENOUGH = max(map(len, _EVENTS))  # bytes to see that
+_BLANK = 1_000  # bytes of nothing that may stand before them
 
 ERROR_BYTES = 65_536  # of a refused answer's body; the reason stands at its start
 # Of a whole stream, unpacked: 131,072 tokens in events of some 250 bytes are half of it
@@ -178,9 +180,8 @@ class _Answer:
         sent.out = True
         kind = response.headers.get("content-type", "").lower()
         pieces = unpacked(response)
-        first = await anext(pieces, b"")
+        first, start = await _beginning(pieces)
         # Some compatible servers send their stream as text/plain or without a type, and gateways a refusal as a stream.
-        start = first.lstrip()
         if start.startswith(_EVENTS) or ("event-stream" in kind and not start.startswith((b"{", b"["))):
             await _read_events(first, pieces, on_event)
             return
@@ -202,6 +203,18 @@ class _Answer:
         for frame in frames:
             on_event(frame)
             await turns.let_others()
+
+
+async def _beginning(pieces: AsyncIterator[bytes]) -> tuple[bytes, bytes]:
+    """As much of an answer as tells what it is, and the same from its first word on."""
+    first = start = b""
+    while len(start) < _ENOUGH and len(first) < _BLANK and not start.startswith((b"{", b"[", b":")):
+        piece = await anext(pieces, None)
+        if piece is None:
+            break
+        first += piece
+        start = first.removeprefix(MARK).lstrip()
+    return first, start
 
 
 async def _read_events(first: bytes, pieces: AsyncIterator[bytes], on_event: OnEvent) -> None:
