@@ -370,6 +370,15 @@ async def test_a_picture_in_whose_place_something_else_comes_is_fetched_again(
     assert [r.path.endswith("generations") for r in sim.received] == [True, False, False]
 
 
+async def test_a_picture_that_has_not_come_when_the_time_is_over_is_not_lost(
+    connect: Connect, sim: Simulator
+) -> None:
+    sim.queue(Fault("html", status=200, path="/files/", times=0))
+    async with connect(GLM_DEADLINE_S="1") as client:
+        text = await fail(client, "generate_image", prompt="a hill")
+    assert f"The picture was made and is kept for 30 days at {sim.origin}/files/cogview/" in text
+
+
 async def test_what_is_no_picture_is_not_saved(connect: Connect, sim: Simulator, folders: Folders) -> None:
     sim.queue(Fault("image_not_image"))
     async with connect() as client:
