@@ -192,7 +192,7 @@ async def _finished(
     finished = result(deps, args, answer, list(dict.fromkeys(notes)))
     sheet = frames if task in SHEETED else []
     heads: list[str] = []
-    with anyio.move_on_at(deps.deadline) as time:
+    with anyio.move_on_at(deps.finish_by) as time:
         try:
             await _files(deps, finished, source.name, file, moments[:STILLS_MAX], sheet, heads)
         except GLMError as error:

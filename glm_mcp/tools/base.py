@@ -47,6 +47,13 @@ class Deps:
     address: str = ""
     room: Room = field(default_factory=Room)
 
+    @property
+    def finish_by(self) -> float:
+        """Until when files may be made for an answer that is there: at half a second after the deadline the call is ended
+        from outside, and nothing of it is given.
+        """
+        return self.deadline + 0.3
+
     def download(self, ident: str) -> str:
         """Where a kept file can be fetched from; empty where its caller has a path."""
         return f"{self.address}/outputs/{ident}" if self.address else ""

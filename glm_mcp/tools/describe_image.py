@@ -237,7 +237,7 @@ async def _locate(
         if boxes and picture.part.data:
             said, drawn = await annotated_copy(deps, picture, boxes)
             links += drawn
-            lines.append(deps.said(f"Drawn: {said}"))
+            lines.append(said)
     first = together(answers)
     finished = result(deps, args, replace(first, text="\n".join(lines)), _sent(pictures) + notes)
     size = pictures[0].original

@@ -70,7 +70,6 @@ _LOST = "The service's own address of the picture leads to none: call again for 
 MEGAPIXEL = 1024 * 1024  # about what the service draws best
 DOWNLOAD_TRIES = 3
 DOWNLOAD_PAUSE_S = 0.5  # after the first of them
-LATE_S = 0.3  # after the deadline, before the call is ended from outside and the picture's address is lost
 DOWNLOAD_SILENT_S = 8.0  # after which another connection is tried
 LARGER_MAX = 10  # times the pixels asked for; a service that draws more than that drew something else
 
@@ -161,7 +160,7 @@ async def run(deps: Deps, args: DrawArgs) -> ToolResult:
     drawing = await deps.glm.generate_image(body, job, deps.progress)
     previewed = args.preview is not False and deps.client.previews
     try:
-        with anyio.fail_at(deps.deadline + LATE_S):
+        with anyio.fail_at(deps.finish_by):
             data = await _fetched(deps, drawing)
             finished = await _finished(drawing, data, output, target, size, preview=previewed)
     except TimeoutError:

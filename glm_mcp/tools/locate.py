@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import anyio
+
 from glm_mcp.errors import GLMError
 from glm_mcp.glm.threads import in_thread
 from glm_mcp.media.images.prepare import prepare_images
@@ -113,16 +115,23 @@ def unseen(picture: Picture, boxes: Sequence[Box], parts: list[Item]) -> list[It
 
 
 async def annotated_copy(deps: Deps, picture: Picture, boxes: Sequence[Box]) -> tuple[str, list[Link]]:
-    """A copy of the image with the boxes drawn, kept; where it is, and its link."""
+    """A copy of the image with the boxes drawn, kept: where it is, or why there is none, and its link."""
     # The copy is of the image as it was sent: a tall one is drawn part by part, at the size the model saw.
     sent = replace(
         picture, left=0.0, top=0.0, scale=1.0, stretch=1.0, original=(picture.width, picture.height)
     )
     marked = [(to_pixels(b, sent), b.label) for b in boxes]
-    copy = await _drawn(picture.part.data or b"", marked)
+    try:
+        with anyio.fail_at(deps.finish_by):
+            copy = await _drawn(picture.part.data or b"", marked)
+    except TimeoutError:
+        return deps.said("(no copy with the boxes: the time of this call was over)"), []
+    except GLMError as error:
+        return deps.said(f"(no copy with the boxes: {error.message})"), []
     suffix = ".png" if copy.startswith(b"\x89PNG") else ".jpg"
     stem = saving.stem_of_source(picture.part.name, "picture")
-    return await saving.keep(deps, f"{stem}-boxes{suffix}", copy)
+    said, links = await saving.keep(deps, f"{stem}-boxes{suffix}", copy)
+    return deps.said(f"Drawn: {said}"), links
 
 
 async def _drawn(data: bytes, marked: Sequence[tuple[Pixels, str]]) -> bytes:
@@ -161,8 +170,9 @@ async def in_pixels(
         try:
             card = deps.glm.models("vision")[0]
             source = next(s for s in sources if s.url == picture.part.url)
-            picture = (await prepare_images([await fetch(deps, source, "image")], card, tiles=False))[0]
-        except GLMError:
+            with anyio.fail_at(deps.finish_by):
+                picture = (await prepare_images([await fetch(deps, source, "image")], card, tiles=False))[0]
+        except (GLMError, TimeoutError):
             said = "(Boxes are in 0-1000 of the picture's width and height; its size is not known here.)"
             return f"\n\n{deps.said(said)}"
     width, height = picture.original

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Callable
 from typing import Any
 
+import anyio
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,12 +15,16 @@ from PIL import Image
 from support.cases import each
 from support.pictures import save, screenshot
 
+from glm_mcp.clients.table import client_named
 from glm_mcp.errors import UnsupportedMedia
 from glm_mcp.glm.messages import Image as Part
+from glm_mcp.glm.progress import Progress
 from glm_mcp.media.images import annotate
 from glm_mcp.media.types import Picture
+from glm_mcp.server.app import App
+from glm_mcp.tools.base import Deps
 from glm_mcp.tools.boxes import Box, located, parse_boxes, unplaced
-from glm_mcp.tools.locate import to_pixels
+from glm_mcp.tools.locate import annotated_copy, to_pixels
 
 
 def found(text: str) -> list[tuple[Any, ...]]:
@@ -248,3 +254,25 @@ def test_boxes_that_lie_outside_are_told(text: str, notes: list[str]) -> None:
 def test_a_box_beyond_what_any_model_writes_is_not_looked_for() -> None:
     assert len(parse_boxes("[[1, 2, 30, 40]]" + "." * 999_900)) == 1
     assert parse_boxes("." * 1_000_000 + "[[1, 2, 30, 40]]") == []
+
+
+@pytest.mark.anyio
+@each("count", [3, 60])
+@each("late", [False, True])
+async def test_boxes_are_not_lost_when_the_time_is_over_before_they_are_drawn(
+    app_of: Callable[..., App], count: int, late: bool
+) -> None:
+    app = app_of()
+    client = client_named("a-client", app.settings, remote=False)
+    deadline = anyio.current_time() + (-1 if late else 60)
+    deps = Deps(app.settings, app.glm, app.sandbox, app.outputs, client, Progress(), deadline)
+    picture = Picture(Part("a.png", save(screenshot(200, 100), "PNG"), "image/png"), 200, 100, (200, 100))
+    boxes = [Box(f"thing {n}", n, n, 500 + n, 500 + n) for n in range(count)]
+    with anyio.fail_after(60):
+        said, links = await annotated_copy(deps, picture, boxes)
+    await app.close()
+    if late:
+        assert (said, links) == ("(no copy with the boxes: the time of this call was over)", [])
+    else:
+        assert said.startswith("Drawn: ")
+        assert len(links) == 1
