@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import Annotated
 
-from glm_mcp.errors import GLMError, InvalidRequest, NotFound, UnsupportedMedia
+from glm_mcp.errors import InvalidRequest
 from glm_mcp.glm.calls import Answer
 from glm_mcp.glm.messages import File, Message, Text
 from glm_mcp.glm.threads import in_thread, in_thread_if
@@ -18,23 +18,19 @@ from glm_mcp.tools.arguments import ASKED, AnswerArgs, Arg
 from glm_mcp.tools.ask import Question, ask, result
 from glm_mcp.tools.base import Deps, Tool, ToolResult, noted
 from glm_mcp.tools.context_window import (
-    Unit,
     asked_of,
     beginning,
     by_model,
     joined,
     labels,
-    sent,
-    units_of,
     unseen,
 )
 from glm_mcp.tools.map_reduce import add, combined, together
-from glm_mcp.tools.pages.long_scan import transcribed_first
-from glm_mcp.tools.pages.shown import drawn, text_beside
 from glm_mcp.tools.pages.transcribed import transcribed
-from glm_mcp.tools.sources import Opened, fetched_all, is_web_address, leaving, opened, origin
+from glm_mcp.tools.pages.units import of_document, to_send
+from glm_mcp.tools.sources import Opened, fetched_all, is_web_address, leaving, opened
 from glm_mcp.tools.structured import unfenced
-from glm_mcp.tools.tasks import DOCUMENT, LAYOUT, UNSEEN, instruction, language
+from glm_mcp.tools.tasks import DOCUMENT, LAYOUT, instruction, language
 from glm_mcp.tools.words.chinese import Lang
 
 
@@ -184,7 +180,7 @@ async def _markdown(deps: Deps, args: ReadArgs, documents: Read, notes: list[str
         asked |= seen.asked
         title = f"# {document.name}\n\n" if len(documents) > 1 else ""
         parts.append((title, document, seen.texts))
-        notes += _of_document(source, document)
+        notes += of_document(source, document)
     if args.mode == "text":
         missing = [p for _, d in documents for p in d.pages if p.as_image and not p.text.strip()]
         notes += [f"no text on {labels(missing)}: scanned; mode=auto transcribes"] * bool(missing)
@@ -212,24 +208,13 @@ async def _markdown(deps: Deps, args: ReadArgs, documents: Read, notes: list[str
     return finished
 
 
-def _of_document(source: Source, document: Document) -> list[str]:
-    """What a careful reader must know of one document."""
-    notes = [*document.notes, *origin(source)]
-    if len(document.pages) < document.total:
-        notes.append(f"{len(document.pages)} of {document.total} pages of {document.name}")
-    return notes
-
-
 async def _answer(deps: Deps, args: ReadArgs, documents: Read, notes: list[str]) -> ToolResult:
     """An answer from the documents: one call when they fit the model's window, else in parts."""
     sample = args.prompt.strip()
     if not sample and not deps.settings.lang:
         sample = beginning([p for _, d in documents for p in d.pages[:3]])
     lang = language(sample, deps.settings)
-    read: list[Answer] = []
-    if args.mode == "auto":
-        documents, read = await transcribed_first(deps, args, documents, notes, password=args.password)
-    units = await _units(deps, args, documents, lang, notes)
+    units, read = await to_send(deps, args, documents, lang, notes, mode=args.mode, password=args.password)
     words = _wish(args, lang)
     vision = any(u.pictures for u in units)
     role = "vision" if vision else "chat"
@@ -242,46 +227,6 @@ async def _answer(deps: Deps, args: ReadArgs, documents: Read, notes: list[str])
         answer = await combined(deps, asked, questions, words, lang)
     add(answer, read)
     return _finished(deps, args, answer, notes)
-
-
-async def _units(deps: Deps, args: ReadArgs, documents: Read, lang: Lang, notes: list[str]) -> list[Unit]:
-    """The pages as they go to the model. Raises NotFound without any, UnsupportedMedia when none has text to send."""
-    units: list[Unit] = []
-    missing, alone, gone = list[Page](), list[Page](), list[Page]()
-    broken = list[GLMError]()
-    for source, document in documents:
-        shown = [p for p in document.pages if args.mode == "vision" or (args.mode == "auto" and p.as_image)]
-        whole = args.mode == "vision"
-        seen = await drawn(deps, source, shown, notes, model=args.model, password=args.password, whole=whole)
-        for page in document.pages:
-            own = seen.get(page.number)
-            text = text_beside(page, own.pictures) if own and (page.is_picture or whole) else page.text
-            if own is None and page.as_image and not text.strip():
-                text = UNSEEN[lang]
-                missing.append(page)
-            broken += [own.failure] if own and own.failure and not text.strip() else []
-            alone += [page] * (own is None)
-            gone += [page] * bool(own and own.pictures)
-            label = f"{document.name}, {page.label}" if document.total > 1 else document.name
-            units += (
-                units_of(label, f"{text}\n\n{own.says}".strip(), [one.pictures for one in own.questions])
-                if own
-                else [Unit(label, text, ())]
-            )
-        notes += _of_document(source, document)
-    if not units:
-        raise NotFound("the documents hold no pages", "Check that the files are whole.")
-    if len(broken) == len(units):
-        raise broken[0]
-    if len(missing) == len(units):
-        raise UnsupportedMedia(
-            "the pages are scanned and hold no text", "Leave mode out: they then go as pictures."
-        )
-    if missing:
-        notes.append(f"no text on {labels(missing)}: scanned; mode=auto sends such pages as pictures")
-    notes[:0] = sent(gone, sum(len(d.pages) for _, d in documents))
-    notes += unseen(alone)
-    return units
 
 
 def _wish(args: ReadArgs, lang: Lang) -> str:

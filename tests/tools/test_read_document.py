@@ -33,7 +33,7 @@ from support.toolkit import (
 )
 
 from glm_mcp.clients.table import client_named
-from glm_mcp.errors import QuotaError
+from glm_mcp.errors import QuotaError, TimedOut
 from glm_mcp.glm.messages import Image
 from glm_mcp.glm.progress import Progress
 from glm_mcp.media.types import Picture
@@ -425,6 +425,30 @@ async def test_pages_of_a_long_scan_are_drawn_as_their_turn_comes_and_those_that
     await app.close()
     assert text.count("More.") == len(sim.received) == 4
     assert drawn == ["rendering pages 1 to 12 of scan.pdf"], "the first and the last three together"
+
+
+async def test_a_scan_that_takes_too_long_to_draw_is_transcribed_first_so_that_each_call_comes_further(
+    app_of: Callable[..., App], sim: Simulator, folders: Folders
+) -> None:
+    scanned(folders, 30)
+    app = app_of()
+    client = client_named("a-client", app.settings, remote=False)
+    asked = ReadArgs(documents=("scan.pdf",), prompt="What sailed?")
+    heard = Said()
+    # What is left of the time is over when the first of the pages are drawn.
+    deadline = anyio.current_time() + 0.2
+    deps = Deps(app.settings, app.glm, app.sandbox, app.outputs, client, heard, deadline)
+    with anyio.fail_after(60), pytest.raises(TimedOut, match="0 of 30 parts done before the deadline"):
+        await TOOL.run(deps, asked)
+    assert "rendering pages 1 to 25 of scan.pdf" in heard.all
+    assert "rendering pages 26 to 30 of scan.pdf" not in heard.all
+    sim.queue(*(Reply(text=f"Page {n}.") for n in range(30)), Reply(text="The vessel."))
+    deps = dataclasses.replace(deps, deadline=anyio.current_time() + 600)
+    with anyio.fail_after(100):
+        result = await TOOL.run(deps, asked)
+    await app.close()
+    assert len(last(sim).media) == 30
+    assert result.text
 
 
 async def test_a_long_scan_is_transcribed_once_for_all_questions(

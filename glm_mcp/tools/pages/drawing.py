@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from itertools import islice
+from itertools import chain, islice
 
 import anyio
 
@@ -17,6 +17,12 @@ from glm_mcp.tools.base import Deps
 from glm_mcp.tools.context_window import labels
 
 TOGETHER = 8  # pages; a child process to draw them takes as long to start as one of them
+AT_ONCE = 25  # pages of those that are all wanted; a large file takes its reader half a second to open
+SHARE = 0.4  # of the time of a call, for drawing: the rest is for the model, which is asked about fifty pages at once
+
+
+class TooSlow(Exception):
+    """To draw all pages would take the time in which a model is to be asked."""
 
 
 class Drawing:
@@ -51,6 +57,18 @@ class Drawing:
             self._lacks.update(picture.lacks)
         self._empty.update(empty)
         self._broken.update(n for n, some in pictures.items() if not some and n not in empty)
+        return pictures
+
+    async def all(self, *, in_time: bool) -> dict[int, list[Picture]]:
+        """Every page, held until the end of the call. `in_time`: within `SHARE` of its time. Raises TooSlow, and as `draw`."""
+        until = anyio.current_time()
+        until += SHARE * (self._deps.deadline - until)
+        numbers, pictures = list(self._pages), dict[int, list[Picture]]()
+        for start in range(0, len(numbers), AT_ONCE):
+            if in_time and start and anyio.current_time() > until:
+                self._deps.room.put_away(sum(map(_size, chain.from_iterable(pictures.values()))))
+                raise TooSlow
+            pictures |= await self.draw(numbers[start : start + AT_ONCE])
         return pictures
 
     def leave_out(self, number: int) -> None:

@@ -24,6 +24,7 @@ async def transcribed_first(
     notes: list[str],
     *,
     password: str | None,
+    longer_than: int = LONG,
 ) -> tuple[list[tuple[Source, Document]], list[Answer]]:
     """The documents, the long scans among them with what a model has read on their pages; and its answers.
 
@@ -32,7 +33,7 @@ async def transcribed_first(
     given: list[tuple[Source, Document]] = []
     answers: list[Answer] = []
     for source, document in documents:
-        if holds_pictures(source) or sum(page.is_to_be_seen for page in document.pages) <= LONG:
+        if holds_pictures(source) or sum(page.is_to_be_seen for page in document.pages) <= longer_than:
             given.append((source, document))
             continue
         read = await transcribed(deps, args, source, document, notes, mode="auto", password=password)

@@ -55,12 +55,13 @@ async def drawn(
     model: str | None = None,
     password: str | None = None,
     whole: bool = False,
+    in_time: bool = False,
 ) -> dict[int, Shown]:
     """What is shown of each page, by its number; a very long page is drawn in several pictures. `model`: named in the
     call, which is to see them. `whole`: the page itself, also where its words and the pictures in it would do. Notes what
     they lack.
 
-    Raises as `render_pages`, `embedded_pictures` and `Room.draw`.
+    Raises as `render_pages`, `embedded_pictures`, `Room.draw` and, where they are to be drawn `in_time`, `Drawing.all`.
     """
     if not pages:
         return {}
@@ -68,7 +69,7 @@ async def drawn(
     if holds_pictures(source) and not whole:
         return await _embedded(deps, source, pages, notes, card)
     drawing = Drawing(deps, source, pages, card, password)
-    pictures = await drawing.draw([page.number for page in pages])
+    pictures = await drawing.all(in_time=in_time)
     notes += drawing.notes
     return {
         number: Shown((Together(tuple(some)),) if some else (), drawing.instead(number), drawing.failure)
