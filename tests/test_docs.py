@@ -30,7 +30,7 @@ from glm_mcp.install.config_file import dump
 from glm_mcp.install.entry import Bearer, document, entry
 from glm_mcp.media import formats
 from glm_mcp.media.kept import cache, uploads
-from glm_mcp.media.video import sampling
+from glm_mcp.media.video import asked, sampling
 from glm_mcp.registry import CARDS, CHAINS, SIZES
 from glm_mcp.samples import FOLDER
 from glm_mcp.server.app import TOOLS, Folders
@@ -327,7 +327,7 @@ def test_the_figures_among_the_limits_are_those_of_the_code(lang: int) -> None:
         f"{formats.largest('video') // uploads.MIB // 1024} GB",
         f"{sources.DOWNLOAD_BYTES // uploads.MIB} MB",
         f"{formats.KINDS['docx'].limit_mb} MB",
-        str(sampling.MAXIMUM_FRAMES),
+        str(asked.MAXIMUM_FRAMES),
     }
     figures = short | {
         f"{small.context:,}",

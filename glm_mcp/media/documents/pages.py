@@ -17,6 +17,8 @@ from glm_mcp.text import one_line, plain
 # A text without pages of its own has parts of this length, cut at line borders, for who asks for some of it.
 PART_CHARS = 200_000
 EMPTY = "(empty)"  # in the place of a text that has none
+PICTURE = r"\[picture(?: at [A-Z]{1,3}\d{1,7})?"  # how the mark begins that stands for one
+BARE_MARK = re.compile(rf"{PICTURE}\]")  # of one without a description
 _LABEL, _NOTE, _NOTES = 200, 10_000, 50  # characters of each, and how many; a sheet's name may have millions
 SHEETS = ("xlsx", "xlsb", "xls", "ods", "numbers")  # kinds whose pages have names
 

@@ -8,59 +8,27 @@ from __future__ import annotations
 
 import io
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any, BinaryIO
 
 from glm_mcp.errors import UnsupportedMedia
 from glm_mcp.media.video import transcode
+from glm_mcp.media.video.asked import (
+    FRAMES_SECONDS,
+    LONG_SECONDS,
+    StillsParams,
+    VideoParams,
+)
 from glm_mcp.media.video.container import AGAIN
 from glm_mcp.media.video.frames import FULL_QUALITY, QUALITY, SIDE, Clock, Shots, Size, take, take_part
 from glm_mcp.media.video.probe import Facts
 from glm_mcp.media.video.reader import VideoReader
-from glm_mcp.media.video.sampling import MAXIMUM_FRAMES, Part, even_parts
-from glm_mcp.media.video.subtitles import format_subtitles, track_cues
+from glm_mcp.media.video.sampling import Part, even_parts
+from glm_mcp.media.video.subtitle_tracks import track_cues
+from glm_mcp.media.video.subtitles import format_subtitles
 from glm_mcp.media.video.timecode import between, span, stamp
 
-WHOLE_SECONDS = 25.0  # time for re-encoding; frames take a second
-FRAMES_SECONDS = 20.0  # time for the frames of one part; most clients wait 60 s for the whole call
-LONG_SECONDS = 32.0  # for those of several
-PART_BYTES = 10 * 1024 * 1024  # of the frames of a part together; base64 makes 14 MB of them
-
 Result = tuple[dict[str, Any], list[bytes]]
-
-
-@dataclass(frozen=True, slots=True)
-class VideoParams:
-    """What `video_job` is asked for; it travels as JSON.
-
-    `start`, `end`: seconds, None for the video's own. `whole_bytes`, `whole_seconds`: what a file sent whole may have;
-    0 bytes: none is wanted, no seconds: any length. `max_frames`: exactly so many, evenly spaced; None: by length and scenes.
-    `images`: the most in one part; `part_bytes`: of a part's frames together. `dense_head`: the first three seconds closely.
-    `subtitles`: whether the track inside the video is read. `facts`: those of an earlier job on the same file.
-    """
-
-    name: str
-    start: float | None = None
-    end: float | None = None
-    whole_bytes: int = 0
-    whole_seconds: float | None = None
-    max_frames: int | None = None
-    images: int = MAXIMUM_FRAMES
-    part_bytes: int = PART_BYTES
-    dense_head: bool = False
-    subtitles: bool = False
-    facts: dict[str, Any] | None = None
-    whole_time: float = WHOLE_SECONDS
-    frames_time: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class StillsParams:
-    """What `stills_job` is asked for: the frames shown at `times` (seconds), full-size."""
-
-    name: str
-    times: tuple[float, ...]
-    facts: dict[str, Any] | None = None
 
 
 def video_job(file: BinaryIO, params: dict[str, Any]) -> Result:

@@ -1,7 +1,8 @@
 """A video in, `Clip`s out: the file itself, a smaller one, or frames with their times.
 
 All decoding happens in a worker process (`job.py`): `probe.py` finds out what the video is, `reader.py` finds a moment,
-`sampling.py` decides which ones, `frames.py` takes them, `transcode.py` re-encodes, `subtitles.py` reads what is said.
+`sampling.py` decides which ones, `frames.py` takes them, `transcode.py` re-encodes, `subtitle_tracks.py` reads what is
+said.
 """
 
 from __future__ import annotations
@@ -14,17 +15,17 @@ from glm_mcp.errors import InvalidRequest
 from glm_mcp.glm.messages import Image, Video
 from glm_mcp.glm.threads import in_thread
 from glm_mcp.media.types import Clip, Frame, Picture, Source
-from glm_mcp.media.video import subtitles
-from glm_mcp.media.video.job import (
+from glm_mcp.media.video.asked import (
     FRAMES_SECONDS,
     LONG_SECONDS,
+    MAXIMUM_FRAMES,
     PART_BYTES,
+    TRACK_SECONDS,
     WHOLE_SECONDS,
     StillsParams,
     VideoParams,
 )
-from glm_mcp.media.video.sampling import MAXIMUM_FRAMES
-from glm_mcp.media.video.subtitles import format_subtitles, parse_subtitles
+from glm_mcp.media.video.subtitles import Cue, format_subtitles, parse_subtitles
 from glm_mcp.media.video.timecode import between, stamp
 from glm_mcp.media.worker import run_job
 from glm_mcp.registry import Card
@@ -87,7 +88,7 @@ class VideoFile:
             subtitles=not cues,
             facts=self._facts,
         )
-        seconds = LONG_SECONDS + subtitles.SECONDS + (WHOLE_SECONDS if wanted.whole_bytes else 0)
+        seconds = LONG_SECONDS + TRACK_SECONDS + (WHOLE_SECONDS if wanted.whole_bytes else 0)
         result, blobs = await run_job(_VIDEO_JOB, self._source, asdict(wanted), timeout_s=seconds + _START)
         self._facts = result["facts"]
         if cues:
@@ -161,14 +162,14 @@ class VideoFile:
         )
 
 
-def _beside(sidecar: str) -> tuple[list[subtitles.Cue], str]:
+def _beside(sidecar: str) -> tuple[list[Cue], str]:
     """Its cues; none where their words hold a secret, which is named, that was not seen in the file with its markup."""
     cues = parse_subtitles(sidecar)
     said = secret_in("\n".join(words for *_, words in cues))
     return ([], said) if said and not secret_in(sidecar) else (cues, "")
 
 
-def _add_sidecar(cues: list[subtitles.Cue], name: str, parts: list[dict[str, Any]]) -> None:
+def _add_sidecar(cues: list[Cue], name: str, parts: list[dict[str, Any]]) -> None:
     """Sets the text for each part, with a note on where it came from, and where it was cut, or has nothing."""
     for part in parts:
         part["subtitles"], cut = format_subtitles(cues, part["start"], part["end"])

@@ -6,7 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-MAXIMUM_FRAMES = 50  # pictures that one call takes (the cards' `images`)
+from glm_mcp.media.video.asked import MAXIMUM_FRAMES
+
 MAXIMUM_PARTS = 4  # as many as a call asks about within a minute or two
 LONG = 600.0  # a video longer than this is read in parts
 PART = 450.0  # seconds of a part of a long video, where that gives no more than four parts

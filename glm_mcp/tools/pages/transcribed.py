@@ -11,7 +11,7 @@ from glm_mcp.errors import GLMError
 from glm_mcp.glm.calls import Answer
 from glm_mcp.glm.messages import Message, Text
 from glm_mcp.glm.threads import in_thread
-from glm_mcp.media.documents.common.shown import BARE_MARK
+from glm_mcp.media.documents.pages import BARE_MARK
 from glm_mcp.media.documents.read import holds_pictures
 from glm_mcp.media.types import Document, Page, Picture, Source
 from glm_mcp.tools.arguments import AnswerArgs

@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from glm_mcp.media.documents.page.text_layer import letters_in
-from glm_mcp.media.documents.pages import LeftOut, choose
+from glm_mcp.media.documents.pages import PICTURE, LeftOut, choose
 
 _SMALL = 0.02  # of a page: an icon, a bullet, a logo
 _COVERED = 0.15  # of a page, from which on pictures are what it says, unless more is to be read there
@@ -20,9 +20,7 @@ _OF_SLIDE = 8  # pictures; what it shows belongs together
 _AGAIN, _SHARE = 4, 0.25  # a picture on so many pages, and on this share of all, belongs to their design
 _METAFILES = (".emz", ".wmz", ".svm", ".pict")  # which nothing here draws
 _DRAWN = (".emf", ".wmf")  # which an optional part draws
-_PICTURE = r"\[picture(?: at [A-Z]{1,3}\d{1,7})?"
-_MARK = re.compile(rf"{_PICTURE}(?:: [^\]]{{0,1000}})?\]")
-BARE_MARK = re.compile(rf"{_PICTURE}\]")  # of one without a description
+_MARK = re.compile(rf"{PICTURE}(?:: [^\]]{{0,1000}})?\]")
 
 Key = TypeVar("Key")
 Box = tuple[float, float, float, float]  # left, top, width, height
