@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from itertools import chain, islice
 
 import anyio
 
-from glm_mcp.errors import UnsupportedMedia
+from glm_mcp.errors import ConfigError, UnsupportedMedia
+from glm_mcp.glm.threads import in_thread
 from glm_mcp.media.documents.read import render_pages
 from glm_mcp.media.glyphs import missing_note
 from glm_mcp.media.types import Page, Picture, Source
@@ -18,7 +19,7 @@ from glm_mcp.tools.context_window import labels
 
 TOGETHER = 8  # pages; a child process to draw them takes as long to start as one of them
 AT_ONCE = 25  # pages of those that are all wanted; a large file takes its reader half a second to open
-SHARE = 0.4  # of the time of a call, for drawing: the rest is for the model, which is asked about fifty pages at once
+SHARE = 0.5  # of the time of a call, for drawing: the rest is for the model, which is asked about fifty pages at once
 
 
 class TooSlow(Exception):
@@ -60,13 +61,22 @@ class Drawing:
         return pictures
 
     async def all(self, *, in_time: bool) -> dict[int, list[Picture]]:
-        """Every page, held until the end of the call. `in_time`: within `SHARE` of its time. Raises TooSlow, and as `draw`."""
+        """Every page, held until the end of the call. `in_time`: within `SHARE` of its time. Raises TooSlow, then with each
+        call about these pages, and as `draw`.
+        """
         until = anyio.current_time()
         until += SHARE * (self._deps.deadline - until)
         numbers, pictures = list(self._pages), dict[int, list[Picture]]()
+        kept = ""
+        if in_time and len(numbers) > AT_ONCE:
+            kept = f"slow to draw: {await in_thread(self._source.digest)}"
+            if await in_thread(self._deps.outputs.recall, kept):
+                raise TooSlow
         for start in range(0, len(numbers), AT_ONCE):
-            if in_time and start and anyio.current_time() > until:
+            if kept and start and anyio.current_time() > until:
                 self._deps.room.put_away(sum(map(_size, chain.from_iterable(pictures.values()))))
+                with suppress(ConfigError):  # the next call finds it out again
+                    await in_thread(self._deps.outputs.remember, kept, {"pages": start})
                 raise TooSlow
             pictures |= await self.draw(numbers[start : start + AT_ONCE])
         return pictures
