@@ -26,6 +26,7 @@ from glm_mcp.media.documents.sheets.ods import pictures_of_ods
 from glm_mcp.media.documents.sheets.xlsb import pictures_of_xlsb
 from glm_mcp.media.documents.sheets.xlsx import pictures_of_xlsx
 from glm_mcp.media.documents.slides.ppt import pictures_of_ppt
+from glm_mcp.media.documents.spreadsheet import pictures_of_old_sheets
 from glm_mcp.media.documents.web.comic import pictures_of_comic
 from glm_mcp.media.documents.web.mobi import pictures_of_mobi
 from glm_mcp.media.documents.web.page import pictures_of_page
@@ -98,6 +99,7 @@ _READERS: dict[str, Callable[[BinaryIO, dict[str, Any], LeftOut], PagesShown]] =
     **dict.fromkeys(("docx", "doc"), _word),
     "pptx": _powerpoint,
     **dict.fromkeys(("xlsx", "xlsb"), _workbook),
+    "xls": pictures_of_old_sheets,
     "ods": _open_workbook,
     "ppt": lambda file, params, _: pictures_of_ppt(file, params),
     **dict.fromkeys(("hwp", "hwpx"), _hangul),
