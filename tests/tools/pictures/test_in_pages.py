@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import plistlib
 
 import pytest
@@ -56,6 +57,30 @@ async def test_pictures_in_the_addresses_of_a_page_are_transcribed(
         text = await say(client, "read_document", documents="page.html")
     assert text.startswith("Sales\n\n[picture]\n\nEnd\n\nNorth 40.")
     assert [kinds(r) for r in chats(sim)] == [["image_url", "text"]]
+
+
+async def test_pictures_of_notes_of_evernote_are_transcribed(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    pictures = {"board.png": png((900, 700), "red"), "icon.png": png((40, 40)), "beside.png": png((700, 500))}
+    held = "".join(
+        f"<resource><data>{base64.b64encode(picture).decode()}</data><mime>image/png</mime>"
+        f"<resource-attributes><file-name>{name}</file-name></resource-attributes></resource>"
+        for name, picture in pictures.items()
+    )
+    shown = "".join(
+        f'<en-media type="image/png" hash="{hashlib.md5(picture, usedforsecurity=False).hexdigest()}"/>'
+        for picture in list(pictures.values())[:2]
+    )
+    page = f"<![CDATA[<en-note><div>Meeting</div><div>{shown}</div><div>End</div></en-note>]]>"
+    note = f"<note><title>Plan</title><content>{page}</content>{held}</note>"
+    (folders.cwd / "notes.enex").write_text(f"<en-export>{note}</en-export>")
+    sim.queue(Reply("North 40.", times=1), Reply("South 30.", times=1))
+    async with connect(GLM_MAX_CONCURRENCY="1") as client:
+        text = await say(client, "read_document", documents="notes.enex")
+    assert "Meeting\n\n[picture: board.png][picture: icon.png]\n\nEnd" in text
+    assert text.index("End") < text.index("North 40.") < text.index("South 30.")
+    assert [kinds(r) for r in chats(sim)] == [["image_url", "text"]] * 2
 
 
 async def test_pictures_of_a_long_page_are_named_and_those_elsewhere_are_not(

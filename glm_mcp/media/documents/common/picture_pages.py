@@ -28,6 +28,7 @@ from glm_mcp.media.documents.sheets.xlsx import pictures_of_xlsx
 from glm_mcp.media.documents.slides.ppt import pictures_of_ppt
 from glm_mcp.media.documents.spreadsheet import pictures_of_old_sheets
 from glm_mcp.media.documents.web.comic import pictures_of_comic
+from glm_mcp.media.documents.web.evernote import pictures_of_notes
 from glm_mcp.media.documents.web.mobi import pictures_of_mobi
 from glm_mcp.media.documents.web.page import pictures_of_page
 from glm_mcp.media.documents.web.webarchive import pictures_of_webarchive
@@ -112,6 +113,7 @@ _READERS: dict[str, Callable[[BinaryIO, dict[str, Any], LeftOut], PagesShown]] =
     "tnef": pictures_of_tnef,
     "html": pictures_of_page,
     "rtf": pictures_of_rtf,
+    "evernote": pictures_of_notes,
     "webarchive": pictures_of_webarchive,
     **dict.fromkeys(("odt", "odp", "odg"), _open_document),
 }
