@@ -15,6 +15,7 @@ from glm_mcp.media.documents.eml import pictures_of_box, pictures_of_mail
 from glm_mcp.media.documents.epub import pictures_of_book
 from glm_mcp.media.documents.hangul.hwp import pictures_of_hwp
 from glm_mcp.media.documents.hangul.hwpx import pictures_of_hwpx
+from glm_mcp.media.documents.iwork.read import pictures_of_iwork
 from glm_mcp.media.documents.odf.container import open_container
 from glm_mcp.media.documents.odf.shown import FramePictures
 from glm_mcp.media.documents.ooxml.deck import slides_of
@@ -106,6 +107,7 @@ _READERS: dict[str, Callable[[BinaryIO, dict[str, Any], LeftOut], PagesShown]] =
     **dict.fromkeys(("hwp", "hwpx"), _hangul),
     "mobi": pictures_of_mobi,
     "cbz": pictures_of_comic,
+    **dict.fromkeys(("pages", "numbers", "keynote"), pictures_of_iwork),
     "epub": pictures_of_book,
     "mail": pictures_of_mail,
     "mbox": pictures_of_box,
