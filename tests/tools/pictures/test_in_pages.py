@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 import plistlib
 
 import pytest
+from PIL import Image
 from support.connect import Connect
-from support.toolkit import chats, kinds, last, png, say
+from support.made_books import book as epub
+from support.toolkit import chats, kinds, last, parts, png, say
 
 from glm_mcp.server.app import Folders
 from glm_mcp.simulator import Reply, Simulator
@@ -57,6 +60,59 @@ async def test_pictures_in_the_addresses_of_a_page_are_transcribed(
         text = await say(client, "read_document", documents="page.html")
     assert text.startswith("Sales\n\n[picture]\n\nEnd\n\nNorth 40.")
     assert [kinds(r) for r in chats(sim)] == [["image_url", "text"]]
+
+
+BARS = "".join(
+    f'<rect class="bar" x="{60 * n}" y="{300 - 40 * n}" width="40" height="{40 * n}"/>' for n in range(1, 7)
+)
+
+
+async def test_drawings_that_are_written_into_a_page_are_seen_with_its_styles(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    icon = '<svg viewBox="0 0 512 512"><defs/><path d="M0 0h512v512z"/></svg>'
+    chart = f'<svg width="600" height="400"><defs/>{BARS}<foreignObject><div>North<br></div></foreignObject></svg>'
+    page = f"<style>.bar > x, .bar {{ fill: red }}</style><p>Sales&nbsp;now</p>{icon}{chart}<p>End</p>"
+    (folders.cwd / "page.html").write_text(page)
+    sim.queue(Reply("South 30."))
+    async with connect() as client:
+        text = await say(client, "read_document", documents="page.html")
+    assert "[drawing: North]" in text
+    assert "South 30." in text
+    assert [kinds(r) for r in chats(sim)] == [["image_url", "text"]]
+    sent = next(p["image_url"]["url"] for p in parts(last(sim)) if p["type"] == "image_url")
+    seen = Image.open(io.BytesIO(base64.b64decode(sent.rpartition(",")[2]))).convert("RGB")
+    assert seen.getpixel((seen.width * 80 // 600, seen.height * 280 // 400)) == (255, 0, 0)
+
+
+async def test_damaged_and_endless_drawings_cost_no_words(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    drawings = (
+        f'<svg width="600" height="400">{BARS}',
+        f'<svg width="600" height="400" a="{BARS}</svg>',
+        "<svg>" * 9_000,
+    )
+    unbound = f'<svg width="600" height="400" b:c="1" @click="d">{BARS}&nope;</svg>'
+    async with connect(GLM_API_KEY=None) as client:
+        for drawing in (unbound, f'<svg width="600" height="400">{BARS}<defs></svg>', *drawings):
+            (folders.cwd / "page.html").write_text(f"<p>Sales</p>{drawing}")
+            assert "Sales" in await say(client, "read_document", documents="page.html", mode="text")
+    assert not sim.received
+
+
+async def test_drawings_in_the_chapters_of_a_book_are_seen(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    chart = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 600 400">{BARS}</svg>'
+    chapters = {"a.xhtml": f"<p>Sales</p>{chart}", "b.xhtml": f"<p>Costs</p>{chart.replace('40', '50')}"}
+    made = epub(chapters, list(chapters))
+    (folders.cwd / "book.epub").write_bytes(made)
+    sim.queue(Reply("South 30.", times=1), Reply("North 40.", times=1))
+    async with connect(GLM_MAX_CONCURRENCY="1") as client:
+        text = await say(client, "read_document", documents="book.epub")
+    assert text.index("Sales") < text.index("South 30.") < text.index("Costs") < text.index("North 40.")
+    assert [kinds(r) for r in chats(sim)] == [["image_url", "text"]] * 2
 
 
 async def test_pictures_of_notes_of_evernote_are_transcribed(
