@@ -71,13 +71,14 @@ async def test_drawings_that_are_written_into_a_page_are_seen_with_its_styles(
     connect: Connect, sim: Simulator, folders: Folders
 ) -> None:
     icon = '<svg viewBox="0 0 512 512"><defs/><path d="M0 0h512v512z"/></svg>'
-    chart = f'<svg width="600" height="400"><defs/>{BARS}<foreignObject><div>North<br></div></foreignObject></svg>'
-    page = f"<style>.bar > x, .bar {{ fill: red }}</style><p>Sales&nbsp;now</p>{icon}{chart}<p>End</p>"
+    logo = f'<svg width="900" height="500">{BARS}<text x="9" y="90">Acme</text></svg>'
+    chart = f'<svg width="600" height="400"><defs/>{BARS}<foreignObject><div>North<br></div></foreignObject><text x="9" y="390">10</text></svg>'
+    page = f"<style>.bar > x, .bar {{ fill: red }}</style><p>Sales&nbsp;now</p>{icon}{logo}{chart}<p>End</p>"
     (folders.cwd / "page.html").write_text(page)
     sim.queue(Reply("South 30."))
     async with connect() as client:
         text = await say(client, "read_document", documents="page.html")
-    assert "[drawing: North]" in text
+    assert "[drawing: North; 10]" in text
     assert "South 30." in text
     assert [kinds(r) for r in chats(sim)] == [["image_url", "text"]]
     sent = next(p["image_url"]["url"] for p in parts(last(sim)) if p["type"] == "image_url")

@@ -79,7 +79,7 @@ class PicturesAlong:
     def page(self, html: str, base: str = "") -> str:
         """The page with the parts in place of the addresses of what came along. `base`: its own address."""
         html = _SOURCE.sub(lambda found: self._named_part(found, base), html)
-        shown = as_pictures(html, lambda data: self.add("drawing.svg", data, attached=False))
+        shown = as_pictures(html, lambda data: self.add("drawing.svg", data, attached=False), icons=True)
         self._on_pages += self._sizes.on("", shown, fixed=False)
         self._placed |= {one.part for one in self._on_pages}
         if self._at:  # a background is no picture of the text

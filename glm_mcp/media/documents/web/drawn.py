@@ -16,7 +16,8 @@ from glm_mcp.media.documents.zip_xml import xml
 _TAG = re.compile(r"<(/?)svg\b", re.IGNORECASE)
 _REST = re.compile(r"((?:[^<>\"']|\"[^\"]*+\"|'[^']*+')*+)>")
 _LONGEST = 6_000  # characters of a tag
-_SHAPE = re.compile(r"<(?:path|rect|circle|ellipse|line|poly\w{4,5}|text)\b", re.IGNORECASE)
+_SHAPE = re.compile(r"<(?:path|rect|circle|ellipse|line|poly\w{4,5}|text|use)\b", re.IGNORECASE)
+_LABEL = re.compile(r"<(?:text|foreignObject)\b", re.IGNORECASE)
 _ASIDE = ("defs", "symbol", "clipPath", "marker", "pattern", "mask")  # what is meant by its name alone
 _NOT_DRAWN = ("foreignObject", "script")
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
@@ -24,11 +25,14 @@ _SIDES = re.compile(r"""(?<![\w-])(width|height|style)\s*=\s*(?:"([^"<>]*)"|'([^
 _LETTER = re.compile(r"&(?!(?:amp|lt|gt|quot|apos);)([A-Za-z]\w{1,30});")
 _NAMESPACES = {"xmlns": "http://www.w3.org/2000/svg", "xmlns:xlink": "http://www.w3.org/1999/xlink"}
 _DRAWINGS, _LONG, _STYLES = 200, 3_000_000, 200_000  # of a page; characters of one, and of the page's styles
+_LABELS, _MANY = 2, 50  # more than a logo has
 _FEW = 5  # shapes; one of fewer that does not say how large it is is an icon
 
 
-def as_pictures(page: str, keep: Callable[[bytes], str]) -> str:
-    """The page with pictures in the place of its drawings. `keep` is given each as a file, and says its address."""
+def as_pictures(page: str, keep: Callable[[bytes], str], *, icons: bool = False) -> str:
+    """The page with pictures in the place of its drawings. `keep` is given each as a file, and says its address. `icons`:
+    most may be icons and logos, however large they say they are; then those count that have labels or very many shapes.
+    """
     if "<svg" not in page:
         return page
     style = "\n".join(one.partition(">")[2] for one in between(page, "<style", "</style"))[:_STYLES]
@@ -36,7 +40,7 @@ def as_pictures(page: str, keep: Callable[[bytes], str]) -> str:
     for start, opened, end in _drawings(page):
         tag = page[start + len("<svg") : opened - 1]
         said = {name.lower(): double or single for name, double, single in _SIDES.findall(tag)}
-        if data := _file(tag, page[opened:end], said, style):
+        if data := _file(tag, page[opened:end], said, style, icons=icons):
             sides = " ".join(f'{name}="{value}"' for name, value in said.items())
             out += f'{page[at:start]}<img src="{keep(data)}" {sides}>'
             at = end
@@ -63,13 +67,16 @@ def _drawings(page: str) -> Iterator[tuple[int, int, int]]:
             return
 
 
-def _file(tag: str, inner: str, said: dict[str, str], style: str) -> bytes:
+def _file(tag: str, inner: str, said: dict[str, str], style: str, *, icons: bool) -> bytes:
     """b"" for what is no drawing by itself: an icon, a frame of pictures, shapes for others; and for a damaged one.
     `tag`: what its first says; `inner`: from there to its end.
     """
     if len(inner) > _LONG or "<image" in inner or _HIDDEN.search(said.get("style", "")):
         return b""
-    shapes = len(_SHAPE.findall(_bare(inner, (*_ASIDE, *_NOT_DRAWN))))
+    seen = _bare(inner, _ASIDE)
+    shapes = len(_SHAPE.findall(_bare(seen, _NOT_DRAWN)))
+    if icons and len(_LABEL.findall(seen)) < _LABELS and shapes < _MANY:
+        return b""
     if shapes < (1 if said.get("width") or "width" in said.get("style", "") else _FEW):
         return b""
     names = "".join(f' {name}="{value}"' for name, value in _NAMESPACES.items() if f"{name}=" not in tag)
