@@ -252,3 +252,21 @@ def test_a_sheet_tells_its_hints_its_printed_lines_and_what_stands_high() -> Non
         "| m^2^ of H~2~O |\n| --- |\n\n[drawing: a note about boats]\n\nText box at D4: boxed\n\n"
         'Comments:\n\n- B2, hint: Colour: red & "green"\n\n[page header: Lake & Sons]'
     )
+
+
+def test_a_new_workbook_without_a_sheet_is_empty_and_one_without_its_body_damaged() -> None:
+    office = "urn:oasis:names:tc:opendocument:xmlns:office:1.0"
+    for body, is_whole in (
+        ("<o:spreadsheet/>", True),
+        ("<o:spreadsheet>\n</o:spreadsheet>", True),
+        ("", False),
+    ):
+        content = f'<o:document-content xmlns:o="{office}"><o:body>{body}</o:body></o:document-content>'
+        made = {"mimetype": "application/vnd.oasis.opendocument.spreadsheet", "content.xml": content}
+        params = {"name": "new.ods", "pages": None}
+        if is_whole:
+            facts, _ = document_job(io.BytesIO(zipped(made)), params)
+            assert facts["pages"] == [(1, "sheet 'Sheet1'", "[sheet 'Sheet1']\n\n(empty sheet)", "")]
+        else:
+            with pytest.raises(UnsupportedMedia, match="holds no sheets"):
+                document_job(io.BytesIO(zipped(made)), params)
