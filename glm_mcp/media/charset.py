@@ -31,13 +31,27 @@ _EASTERN = {
 }
 _WIDER = {**_EASTERN, "iso8859-1": "cp1252", "ascii": "cp1252"}
 _OF_SEVEN_BITS = ("utf-7", "hz", "iso2022_kr")  # whose bytes are ASCII too
+_KOREAN, _JAPANESE = ("iso2022_kr", "iso-2022-kr"), ("iso2022_jp_2", "iso-2022-jp")  # codec, and name shown
 # What web pages and mails call encodings that Python knows by other names; hyphens are written as underscores here.
 _MEANT = {
     **dict.fromkeys(("x_sjis", "windows_31j", "cswindows31j"), "cp932"),
-    **dict.fromkeys(("x_gbk", "gb_2312", "gb_2312_80", "csgb2312"), "gbk"),
+    **dict.fromkeys(("x_gbk", "gb_2312", "gb_2312_80", "csgb2312", "x_gb2312", "x_euc_cn"), "gbk"),
     **dict.fromkeys(("x_x_big5", "cn_big5"), "big5"),
-    **dict.fromkeys(("x_euc_jp", "cseucpkdfmtjapanese"), "euc_jp"),
-    **dict.fromkeys(("windows_949", "ks_c_5601_1989", "ksc_5601", "csksc56011987", "cseuckr"), "cp949"),
+    "gb18030_2022": "gb18030",
+    **dict.fromkeys(("x_euc_jp", "cseucpkdfmtjapanese", "eucjp_ms", "eucjp_win", "cp51932"), "euc_jp"),
+    "iso_2022_jp_ms": "iso2022_jp_ext",
+    **dict.fromkeys(
+        (
+            "windows_949",
+            "x_windows_949",
+            "x_euc_kr",
+            "ks_c_5601_1989",
+            "ksc_5601",
+            "csksc56011987",
+            "cseuckr",
+        ),
+        "cp949",
+    ),
     **dict.fromkeys(("windows_874", "dos_874"), "cp874"),
     **dict.fromkeys(("iso_8859_8_i", "iso_8859_8_e", "csiso88598i", "logical", "visual"), "iso8859_8"),
     **dict.fromkeys(("iso_8859_6_i", "iso_8859_6_e", "csiso88596i"), "iso8859_6"),
@@ -84,8 +98,13 @@ def decode(data: bytes, name: str, encoding: str | None = None, *, declared: str
     own = _known(declared)
     if own in _OF_SEVEN_BITS and valid(data, own):
         return Decoded(data.decode(own), own)
-    if b"\x1b$" in data[:_SAMPLE] and valid(data, "iso2022_jp_2"):
-        return Decoded(data.decode("iso2022_jp_2"), "iso-2022-jp", _guess_note("iso-2022-jp"))
+    if b"\x1b$" in data[:_SAMPLE]:
+        shifted = (_KOREAN,) * (b"\x1b$)C" in data[:_SAMPLE]) + (
+            _JAPANESE,
+        )  # the Japanese one takes Korean for ASCII
+        for codec, shown in shifted:
+            if valid(data, codec):
+                return Decoded(data.decode(codec), shown, _guess_note(shown))
     if b"\0" not in data and valid(data, "utf-8"):
         _refuse_binary(data, name)
         return Decoded(data.decode("utf-8"), "utf-8")

@@ -108,6 +108,9 @@ async def test_what_xml_says_of_its_encoding_is_believed_unless_the_bytes_contra
         ("x-cp1251", "cp1251", "Отчёт"),
         ("hz-gb-2312", "hz", "会议改到星期五下午三点"),
         ("utf-7", "utf-7", "Grüße aus Köln"),
+        ("x-gb2312", "gbk", "会议改到星期五下午三点"),
+        ("x-windows-949", "cp949", "회의는 금요일 오후입니다"),
+        ("eucJP-ms", "euc_jp", "相手が読めない字"),
     ],
 )
 async def test_an_encoding_is_known_by_the_name_that_web_pages_and_mails_have_for_it(
@@ -129,6 +132,15 @@ async def test_a_korean_mail_of_seven_bits_is_read(connect: Connect, folders: Fo
     put(folders.cwd / "note.eml", kind + words.encode("iso2022_kr"))
     async with connect() as client:
         assert words in await say(client, "read_document", documents="note.eml")
+
+
+async def test_korean_and_japanese_of_seven_bits_that_say_nothing_are_told_apart() -> None:
+    for words, codec, name in (
+        ("회의는 금요일 오후입니다\n내일 만나요", "iso2022_kr", "iso-2022-kr"),
+        ("会議は金曜日の午後です", "iso2022_jp", "iso-2022-jp"),
+    ):
+        read = decode(words.encode(codec), "note.txt")
+        assert (read.text, read.encoding) == (words, name)
 
 
 async def test_only_what_begins_as_markup_declares_an_encoding() -> None:

@@ -19,6 +19,7 @@ from glm_mcp.media.documents.common.shown import PagesShown, Shown, belong_to_de
 from glm_mcp.media.documents.html import decode_html, html_markdown
 from glm_mcp.media.documents.ooxml.package import Package
 from glm_mcp.media.documents.pages import LeftOut, choose, result
+from glm_mcp.media.documents.web.drawn import WithDrawings, as_pictures
 from glm_mcp.media.documents.web.shown import BookPictures, Row, without_covers
 from glm_mcp.media.documents.zip_xml import archive_of, attribute, local, open_zip, parse
 
@@ -71,7 +72,7 @@ def pictures_of_book(file: BinaryIO, params: dict[str, Any], left_out: LeftOut) 
             label = f"chapter {number}"
             yield number, label, book.shown(number, book.page(number, label), label)
 
-    return PagesShown(book.package, pages())
+    return PagesShown(book.parts, pages())
 
 
 class _Chapter(NamedTuple):
@@ -102,6 +103,7 @@ class _Book:
                 f"{name} is copy-protected", "Only books without copy protection can be read."
             )
         self.package = Package(archive, name, left_out)
+        self.parts = WithDrawings(self.package)
         self.about = list(tree.iter())
         self._root = root
         self._manifest = {attribute(e, "id"): e for e in self.about if local(e) == "item"}
@@ -109,7 +111,7 @@ class _Book:
         self._is_fixed = said.get("rendition:layout") == "pre-paginated"
         self._covers = set(self._named_covers())
         self.chapters = list(self._in_order())
-        self._pictures = BookPictures(self.package, _sides(said.get("rendition:viewport", "")))
+        self._pictures = BookPictures(self.parts, _sides(said.get("rendition:viewport", "")))
 
     def page(self, number: int, label: str) -> str:
         """The HTML of a chapter; "" where there is none."""
@@ -131,9 +133,14 @@ class _Book:
         chapter = self.chapters[number - 1]
         if chapter.shown:
             return self._pictures.alone(chapter.shown)
-        found = self._pictures.on(chapter.path, page, fixed=chapter.is_fixed)
+        drawn = (
+            page
+            if chapter.path.lower().endswith(".svg")
+            else as_pictures(page, functools.partial(self.parts.put, chapter.path))
+        )
+        found = self._pictures.on(chapter.path, drawn, fixed=chapter.is_fixed)
         if found:
-            found = [one for one in found if self.package.identity(one.part) not in self._design]
+            found = [one for one in found if self.parts.identity(one.part) not in self._design]
         if not found and chapter.path.lower().endswith(".svg") and _DRAWN.search(page):
             found = self._pictures.alone(chapter.path)
         return kept(self.package.left_out, found, label)

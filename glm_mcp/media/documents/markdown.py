@@ -16,6 +16,11 @@ from glm_mcp.media.documents.pages import one_text
 _DELIMITERS = ",;\t|"
 _SAMPLE, _SAMPLE_LINES = 20_000, 60
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
+_DECIMAL = re.compile(r"\s*-?\d{1,15},\d{1,9}\s*")
+# A quote behind a backslash that a value goes on behind, and one that is written twice.
+_ESCAPED = re.compile(r'(?<![\\,;\t|])\\"(?=[^,;\t|\n])|(?<=[ (])\\"(?=\w)')
+_DOUBLED = re.compile(r'(?<=[^,;\t|\n"\\])""(?=[^"\n])')
+_BEFORE_QUOTE = re.compile(r'(?<!\\)((?:\\\\)*+)\\"')
 _NAMED = re.compile(r'"?sep=([^\w\s"]|\t)"?(?:\n|\Z)', re.IGNORECASE)  # a first line for Excel
 # Cells that a table may have once it is filled up: so many, or so many times its own.
 _FILLED, _SPARSE = 1_000_000, 10
@@ -115,6 +120,7 @@ def read_csv(text: str, name: str, spec: str | None, notes: list[str]) -> dict[s
     named = _NAMED.match(text)
     delimiter = named[1] if named else _delimiter(text, name)
     text = text[named.end() :] if named else text
+    text = _quoted(text, delimiter)
     try:
         fields, lengths = _measured(text, delimiter)
     except csv.Error as error:
@@ -127,6 +133,20 @@ def read_csv(text: str, name: str, spec: str | None, notes: list[str]) -> dict[s
     rows = ([cell(value.strip()) for value in row[:width]] for row in _rows(text, delimiter))
     written = _written(itertools.islice(rows, lengths.total()), lengths)
     return one_text(kind, written, spec, name, notes)
+
+
+def _quoted(text: str, delimiter: str) -> str:
+    """The text with its quotes as the reader knows them: doubled within a value, and none behind a blank. Databases and PHP
+    write a backslash before those within.
+    """
+    head = text[:_SAMPLE]
+    if f'"{delimiter}' not in head and f'{delimiter} "' not in head:
+        return text
+    if _ESCAPED.search(text) and not _DOUBLED.search(text):
+        text = _BEFORE_QUOTE.sub(r'\1""', text)
+    if f'{delimiter} "' in head and f'{delimiter}"' not in head and delimiter != "\t":
+        text = re.sub(f'{re.escape(delimiter)} {{1,9}}"', f'{delimiter}"', text)
+    return text
 
 
 def _rows(text: str, delimiter: str) -> Iterator[list[str]]:
@@ -173,7 +193,9 @@ def _delimiter(text: str, name: str) -> str:
         common = max(set(counts), key=counts.count)
         share = counts.count(common) / len(counts) if common > 1 else 0.0
         score = share == 1, share * min(common, 3)
-        if score > best_score:
+        # Tabs stand in no values, and commas that part nothing are of decimals.
+        is_likelier = delimiter == "\t" or (delimiter == ";" and any(map(_DECIMAL.fullmatch, rows[-1])))
+        if score > best_score or (score == best_score and share and is_likelier):
             best, best_score = delimiter, score
     return best
 

@@ -31,7 +31,7 @@ _RENDER = {
 }
 # Kinds whose pictures can be taken out.
 _EMBEDDED = frozenset(
-    "pptx docx odp odt odg epub xlsx xlsb ods ppt doc hwp hwpx mobi cbz mail mbox msg tnef html webarchive rtf".split()
+    "pptx docx odp odt odg epub xlsx xlsb xls ods ppt doc hwp hwpx mobi cbz mail mbox msg tnef html webarchive rtf evernote pages numbers keynote".split()
 )
 _PICTURES = "glm_mcp.media.documents.common.picture_job:pictures_job"
 _LIGHT = 1_000_000  # bytes of text that are read in a thread

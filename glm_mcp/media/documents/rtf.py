@@ -28,8 +28,10 @@ from glm_mcp.media.documents.richtext.words import (
     information,
 )
 from glm_mcp.media.documents.richtext.writer import Writer
-from glm_mcp.media.documents.web.along import pages_of, parts_of
+from glm_mcp.media.documents.web.along import Along, pages_of, parts_of
 from glm_mcp.media.documents.word.runs import SYMBOL_FONTS, letters_of
+
+PLACE = "\ufffc"  # of something attached
 
 
 class _Reader:
@@ -52,6 +54,7 @@ class _Reader:
         self.notes: list[str] = []
         self.furniture: dict[str, None] = {}
         self.left_out = LeftOut()
+        self.attached = ""  # what stands for an attachment
         self.pictures = RtfPictures()
 
     def read(self, source: str) -> str:
@@ -169,7 +172,7 @@ class _Reader:
             # A text box lies in a group for newer readers, which otherwise holds no text.
             self.state = replace(self.state, skip=word not in KEPT)
         elif not self.state.skip:
-            self._layout(word, number)
+            self._write(self.attached) if word == "objattph" else self._layout(word, number)
 
     def _letters(self, word: str, number: int | None) -> None:
         match word:
@@ -299,6 +302,13 @@ def rtf_text(data: bytes) -> str:
     """Markdown of an RTF file; control words that mean nothing for text are passed over."""
     reader, source = _opened(data)
     return reader.read(source)
+
+
+def rtf_with_places(data: bytes) -> tuple[str, list[Along]]:
+    """The body of a mail: as `rtf_text`, with PLACE where something is attached, and its pictures."""
+    reader, source = _opened(data)
+    reader.attached = PLACE
+    return reader.read(source), reader.pictures.found
 
 
 def rtf_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:

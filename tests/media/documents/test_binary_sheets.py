@@ -15,6 +15,7 @@ import pytest
 from support.cases import each
 from support.jobs import document_job
 from support.made_documents import workbook, zipped
+from support.made_old_sheets import begin, number_cell, record, words, xls
 from support.made_outlook import compound
 from support.paths import DATA
 
@@ -40,7 +41,7 @@ def test_an_old_workbook_shows_what_its_program_shows() -> None:
     assert [shown[1], behind[1]] == ["sheet 'Shown'", "sheet 'Behind' (hidden)"]
     assert behind[2].endswith("| one cell |\n| --- |")
     at = 0
-    for words in (
+    for said in (
         *("| percent | 25.6% |", "| currency | $1,234.50 |", "| zip | 00123 |", "| date | 2024-03-09 |"),
         *("| duration | 26:30 |", "| half | 1/2 |", "| negative | (7) |", "| whole | 12345678901 |"),
         *("| formula | 00246 |", "| text | Größe 蘋果 😀 |", "| error | #DIV/0! |", "| truth | TRUE |"),
@@ -48,43 +49,11 @@ def test_an_old_workbook_shows_what_its_program_shows() -> None:
         *("| [price list](https://example.com/prices) |", "| North | 11.5 |", "Text box: in a box"),
         *("Chart: Sales by region", "Its data is in the cells F20:F21, E20:E21.", "- B2: Rises in May"),
     ):
-        assert words in shown[2][at:], words
-        at = shown[2].index(words, at)
+        assert said in shown[2][at:], said
+        at = shown[2].index(said, at)
 
 
 # ── XLS by hand ─────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def record(number: int, body: bytes = b"") -> bytes:
-    return struct.pack("<HH", number, len(body)) + body
-
-
-def words(text: str, count: str = "H") -> bytes:
-    """A text of two-byte letters, with its length and its flags."""
-    return struct.pack(f"<{count}B", len(text.encode("utf-16-le")) // 2, 1) + text.encode("utf-16-le")
-
-
-def number_cell(row: int, column: int, value: float, style: int = 0) -> bytes:
-    return record(0x203, struct.pack("<HHHd", row, column, style, value))
-
-
-def begin(kind: int) -> bytes:
-    return record(0x809, struct.pack("<HHHHII", 0x600, kind, 0, 0, 0, 0))
-
-
-def xls(strings: bytes, sheet: bytes, *formats: str, since_1904: bool = False) -> bytes:
-    """A workbook of one sheet; style n + 1 has the n-th of the formats, style 0 none."""
-    head = begin(5) + record(0x22, struct.pack("<H", since_1904))
-    head += b"".join(
-        record(0x41E, struct.pack("<H", 164 + i) + words(code)) for i, code in enumerate(formats)
-    )
-    head += b"".join(
-        record(0xE0, struct.pack("<HH", 0, n) + bytes(16)) for n in (0, *range(164, 164 + len(formats)))
-    )
-    name = b"\x04\0Data"
-    at = len(head) + len(record(0x85, bytes(6) + name)) + len(strings) + len(record(0x0A))
-    head += record(0x85, struct.pack("<IBB", at, 0, 0) + name) + strings + record(0x0A)
-    return compound({"Workbook": head + begin(0x10) + sheet + record(0x0A)})
 
 
 def cells(data: bytes) -> str:

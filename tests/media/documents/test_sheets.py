@@ -200,9 +200,27 @@ def test_a_csv_with_a_quote_that_never_ends_is_refused_by_its_size() -> None:
         ("id\ttext\n1\ta, b\n2\tc, d\n", "| 1 | a, b |"),
         ("a,b\n1,2;3\n4,5;6\n", "| 1 | 2;3 |"),
         ("a,b,c\n1,2,3\n4,5\n", "| 1 | 2 | 3 |"),
+        ("a,b\tc,d\te,f\n1,2\t3,4\t5,6\n", "| a,b | c,d | e,f |"),
+        ("1;0,5;0,25\n2;1,5;2,25\n", "| 1 | 0,5 | 0,25 |"),
+        ("one column\nof words\nwith a tab\there\n", "| of words |"),
     ],
 )
 def test_a_csv_is_split_where_every_row_is_split_alike(text: str, row: str) -> None:
+    assert row in read_csv(text, "a.csv", None, [])["pages"][0][2].splitlines()
+
+
+@each(
+    ("text", "row"),
+    [
+        ('a,b\n"says \\"no, never\\" twice","2"\n', '| says "no, never" twice | 2 |'),
+        ('a,b\n"C:\\\\","2"\n"x \\"y\\" z","3"\n', "| C:\\\\ | 2 |"),
+        ('a,b\n"C:\\new\\","2"\n', "| C:\\new\\ | 2 |"),
+        ('a,b\n"of ""5\\"" pipe","2"\n', '| of "5\\" pipe | 2 |'),
+        ('a, "b, c", d\n1, "2, 3", 4\n', "| 1 | 2, 3 | 4 |"),
+        ('a,"b, c",d\n1,"2, ""3""",4\n', '| 1 | 2, "3" | 4 |'),
+    ],
+)
+def test_quotes_in_a_csv_are_those_of_its_program(text: str, row: str) -> None:
     assert row in read_csv(text, "a.csv", None, [])["pages"][0][2].splitlines()
 
 
@@ -234,3 +252,21 @@ def test_a_sheet_tells_its_hints_its_printed_lines_and_what_stands_high() -> Non
         "| m^2^ of H~2~O |\n| --- |\n\n[drawing: a note about boats]\n\nText box at D4: boxed\n\n"
         'Comments:\n\n- B2, hint: Colour: red & "green"\n\n[page header: Lake & Sons]'
     )
+
+
+def test_a_new_workbook_without_a_sheet_is_empty_and_one_without_its_body_damaged() -> None:
+    office = "urn:oasis:names:tc:opendocument:xmlns:office:1.0"
+    for body, is_whole in (
+        ("<o:spreadsheet/>", True),
+        ("<o:spreadsheet>\n</o:spreadsheet>", True),
+        ("", False),
+    ):
+        content = f'<o:document-content xmlns:o="{office}"><o:body>{body}</o:body></o:document-content>'
+        made = {"mimetype": "application/vnd.oasis.opendocument.spreadsheet", "content.xml": content}
+        params = {"name": "new.ods", "pages": None}
+        if is_whole:
+            facts, _ = document_job(io.BytesIO(zipped(made)), params)
+            assert facts["pages"] == [(1, "sheet 'Sheet1'", "[sheet 'Sheet1']\n\n(empty sheet)", "")]
+        else:
+            with pytest.raises(UnsupportedMedia, match="holds no sheets"):
+                document_job(io.BytesIO(zipped(made)), params)

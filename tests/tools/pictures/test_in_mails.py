@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import struct
+from typing import Any
+
 import pytest
+from PIL import Image
 from support.connect import Connect
 from support.made_mail import mail, outlook
-from support.made_outlook import packed
+from support.made_outlook import compound, message, packed, text
 from support.toolkit import call, chats, fail, glm, kinds, last, png, say
 
 from glm_mcp.server.app import Folders
@@ -249,3 +254,32 @@ async def test_hostile_pictures_of_a_mail_cost_themselves_alone(
         result = await call(client, "read_document", documents="many.eml", prompt="What?")
     assert not result.is_error
     assert "left out, all but the 100 largest pictures: the text" in glm(result)["notes"]
+
+
+async def test_pictures_pasted_into_a_mail_of_outlook_as_objects_are_seen(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    bitmap = io.BytesIO()
+    Image.open(io.BytesIO(SHOT)).convert("RGB").save(bitmap, "BMP")
+    held = [
+        {"CONTENTS": bitmap.getvalue()[14:]},  # without the head of a file
+        {"\x01Ole10Native": struct.pack("<I", len(OTHER)) + OTHER},
+        {
+            "\x02OlePres000": struct.pack("<IIIIiIIIII", 0xFFFFFFFF, 3, 4, 4, -1, 0, 0, 1, 1, 9) + bytes(9)
+        },  # an icon
+    ]
+    parts: dict[str, Any] = {**text("0037", "It fails")}
+    rtf = b"{\\rtf1\\ansi See {\\objattph  } and {\\objattph  }}"
+    parts["__substg1.0_10090102"] = struct.pack("<II4sI", len(rtf) + 12, len(rtf), b"MELA", 0) + rtf
+    for number, streams in enumerate(held):
+        place = bytes(8) + struct.pack("<HHII4x", 3, 0x370B, 6, 4 + number)
+        parts[f"__attach_version1.0_#{number:08X}"] = {
+            "__properties_version1.0": place,
+            "__substg1.0_3701000D": streams,
+        }
+    keep(folders, compound(message(parts)), "bug.msg")
+    sim.queue(Reply("Error 5.", times=1), Reply("Error 6.", times=1))
+    async with connect(GLM_MAX_CONCURRENCY="1") as client:
+        said = await say(client, "read_document", documents="bug.msg")
+    assert "See [picture: picture.dib]  and [picture: picture.png]" in said
+    assert said.index("Error 5.") < said.index("Error 6.")

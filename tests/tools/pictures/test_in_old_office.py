@@ -6,6 +6,8 @@ import struct
 
 import pytest
 from support.connect import Connect
+from support.made_old_sheets import number_cell, over, place, xls
+from support.made_old_sheets import pictured as over_cells
 from support.made_slides import blip, pictured, record, shape, show, slide
 from support.made_slides import words as said_by
 from support.made_word import drawn_shape, floats, in_line, plain, word
@@ -105,3 +107,51 @@ async def test_a_store_whose_entries_share_their_bytes_takes_no_more_than_the_fi
         text = await say(client, "read_document", documents="old.ppt")
     assert "[slide 2]\nWords." in text
     assert len(sim.received) == 1
+
+
+async def test_screenshots_in_a_workbook_of_the_old_format_are_read_where_they_stand(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    sheet = number_cell(0, 0, 7)
+    shapes = (
+        over_cells(1, place(1, 39, 9, 60)),
+        over_cells(2, place(1, 2, 9, 30), "The log"),
+        over_cells(1, place(1, 80, 9, 99), flags=0x20002),  # hidden
+        over_cells(2, place(20, 0, 21, 1)),
+    )
+    sim.queue(Reply("The form.", times=1), Reply("An error.", times=1))
+    for more in (over(*shapes), over(over_cells(0, place(0, 0, 1, 1)), *shapes, boxed="A note")):
+        keep(folders, "old.xls", xls(b"", sheet + more, pictures=list(PAGE.values())))
+        async with connect(GLM_MAX_CONCURRENCY="1") as client:
+            text = await say(client, "read_document", documents="old.xls")
+        assert [kinds(r) for r in chats(sim)] == [["image_url", "text"]] * 2  # the second time they are known
+        assert "[picture at U1]\n\n[picture at B3: The log]\n\n[picture at B40]" in text
+        assert "[picture]" not in text
+        assert "[picture at B3]\n\nThe form.\n\n[picture at B40]\n\nAn error." in text
+        assert "left out" not in text
+    assert "Text box: A note" in text
+
+
+async def test_damaged_pictures_of_an_old_workbook_cost_no_cells(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    whole = xls(
+        b"", number_cell(0, 0, 7) + over(over_cells(1, place(1, 2, 9, 30))), pictures=[PAGE["one.png"]]
+    )
+    marks = (
+        b"\x00\xf0",
+        b"\x01\xf0",
+        b"\x07\xf0",
+        b"\x02\xf0",
+        b"\x03\xf0",
+        b"\x04\xf0",
+        b"\x0b\xf0",
+        b"\x10\xf0",
+    )
+    async with connect(GLM_API_KEY=None) as client:
+        for kind in marks:
+            at = whole.index(kind)
+            for start, value in ((at, b"\xff\xff"), (at + 2, b"\xff\xff\xff\xff"), (at + 2, bytes(4))):
+                keep(folders, "old.xls", whole[:start] + value + whole[start + len(value) :])
+                assert "| 7 |" in await say(client, "read_document", documents="old.xls")
+    assert not sim.received

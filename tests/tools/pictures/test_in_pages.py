@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import io
 import plistlib
 
 import pytest
+from PIL import Image
 from support.connect import Connect
-from support.toolkit import chats, kinds, last, png, say
+from support.made_books import book as epub
+from support.toolkit import chats, kinds, last, parts, png, say
 
 from glm_mcp.server.app import Folders
 from glm_mcp.simulator import Reply, Simulator
@@ -56,6 +60,84 @@ async def test_pictures_in_the_addresses_of_a_page_are_transcribed(
         text = await say(client, "read_document", documents="page.html")
     assert text.startswith("Sales\n\n[picture]\n\nEnd\n\nNorth 40.")
     assert [kinds(r) for r in chats(sim)] == [["image_url", "text"]]
+
+
+BARS = "".join(
+    f'<rect class="bar" x="{60 * n}" y="{300 - 40 * n}" width="40" height="{40 * n}"/>' for n in range(1, 7)
+)
+
+
+async def test_drawings_that_are_written_into_a_page_are_seen_with_its_styles(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    icon = '<svg viewBox="0 0 512 512"><defs/><path d="M0 0h512v512z"/></svg>'
+    logo = f'<svg width="900" height="500">{BARS}<text x="9" y="90">Acme</text></svg>'
+    chart = f'<svg width="600" height="400"><defs/>{BARS}<foreignObject><div>North<br></div></foreignObject><text x="9" y="390">10</text></svg>'
+    page = f"<style>.bar > x, .bar {{ fill: red }}</style><p>Sales&nbsp;now</p>{icon}{logo}{chart}<p>End</p>"
+    (folders.cwd / "page.html").write_text(page)
+    sim.queue(Reply("South 30."))
+    async with connect() as client:
+        text = await say(client, "read_document", documents="page.html")
+    assert "[drawing: North; 10]" in text
+    assert "South 30." in text
+    assert [kinds(r) for r in chats(sim)] == [["image_url", "text"]]
+    sent = next(p["image_url"]["url"] for p in parts(last(sim)) if p["type"] == "image_url")
+    seen = Image.open(io.BytesIO(base64.b64decode(sent.rpartition(",")[2]))).convert("RGB")
+    assert seen.getpixel((seen.width * 80 // 600, seen.height * 280 // 400)) == (255, 0, 0)
+
+
+async def test_damaged_and_endless_drawings_cost_no_words(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    drawings = (
+        f'<svg width="600" height="400">{BARS}',
+        f'<svg width="600" height="400" a="{BARS}</svg>',
+        "<svg>" * 9_000,
+    )
+    unbound = f'<svg width="600" height="400" b:c="1" @click="d">{BARS}&nope;</svg>'
+    async with connect(GLM_API_KEY=None) as client:
+        for drawing in (unbound, f'<svg width="600" height="400">{BARS}<defs></svg>', *drawings):
+            (folders.cwd / "page.html").write_text(f"<p>Sales</p>{drawing}")
+            assert "Sales" in await say(client, "read_document", documents="page.html", mode="text")
+    assert not sim.received
+
+
+async def test_drawings_in_the_chapters_of_a_book_are_seen(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    chart = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 600 400">{BARS}</svg>'
+    chapters = {"a.xhtml": f"<p>Sales</p>{chart}", "b.xhtml": f"<p>Costs</p>{chart.replace('40', '50')}"}
+    made = epub(chapters, list(chapters))
+    (folders.cwd / "book.epub").write_bytes(made)
+    sim.queue(Reply("South 30.", times=1), Reply("North 40.", times=1))
+    async with connect(GLM_MAX_CONCURRENCY="1") as client:
+        text = await say(client, "read_document", documents="book.epub")
+    assert text.index("Sales") < text.index("South 30.") < text.index("Costs") < text.index("North 40.")
+    assert [kinds(r) for r in chats(sim)] == [["image_url", "text"]] * 2
+
+
+async def test_pictures_of_notes_of_evernote_are_transcribed(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    pictures = {"board.png": png((900, 700), "red"), "icon.png": png((40, 40)), "beside.png": png((700, 500))}
+    held = "".join(
+        f"<resource><data>{base64.b64encode(picture).decode()}</data><mime>image/png</mime>"
+        f"<resource-attributes><file-name>{name}</file-name></resource-attributes></resource>"
+        for name, picture in pictures.items()
+    )
+    shown = "".join(
+        f'<en-media type="image/png" hash="{hashlib.md5(picture, usedforsecurity=False).hexdigest()}"/>'
+        for picture in list(pictures.values())[:2]
+    )
+    page = f"<![CDATA[<en-note><div>Meeting</div><div>{shown}</div><div>End</div></en-note>]]>"
+    note = f"<note><title>Plan</title><content>{page}</content>{held}</note>"
+    (folders.cwd / "notes.enex").write_text(f"<en-export>{note}</en-export>")
+    sim.queue(Reply("North 40.", times=1), Reply("South 30.", times=1))
+    async with connect(GLM_MAX_CONCURRENCY="1") as client:
+        text = await say(client, "read_document", documents="notes.enex")
+    assert "Meeting\n\n[picture: board.png][picture: icon.png]\n\nEnd" in text
+    assert text.index("End") < text.index("North 40.") < text.index("South 30.")
+    assert [kinds(r) for r in chats(sim)] == [["image_url", "text"]] * 2
 
 
 async def test_pictures_of_a_long_page_are_named_and_those_elsewhere_are_not(

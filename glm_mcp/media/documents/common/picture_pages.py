@@ -15,6 +15,7 @@ from glm_mcp.media.documents.eml import pictures_of_box, pictures_of_mail
 from glm_mcp.media.documents.epub import pictures_of_book
 from glm_mcp.media.documents.hangul.hwp import pictures_of_hwp
 from glm_mcp.media.documents.hangul.hwpx import pictures_of_hwpx
+from glm_mcp.media.documents.iwork.read import pictures_of_iwork
 from glm_mcp.media.documents.odf.container import open_container
 from glm_mcp.media.documents.odf.shown import FramePictures
 from glm_mcp.media.documents.ooxml.deck import slides_of
@@ -26,7 +27,9 @@ from glm_mcp.media.documents.sheets.ods import pictures_of_ods
 from glm_mcp.media.documents.sheets.xlsb import pictures_of_xlsb
 from glm_mcp.media.documents.sheets.xlsx import pictures_of_xlsx
 from glm_mcp.media.documents.slides.ppt import pictures_of_ppt
+from glm_mcp.media.documents.spreadsheet import pictures_of_old_sheets
 from glm_mcp.media.documents.web.comic import pictures_of_comic
+from glm_mcp.media.documents.web.evernote import pictures_of_notes
 from glm_mcp.media.documents.web.mobi import pictures_of_mobi
 from glm_mcp.media.documents.web.page import pictures_of_page
 from glm_mcp.media.documents.web.webarchive import pictures_of_webarchive
@@ -98,11 +101,13 @@ _READERS: dict[str, Callable[[BinaryIO, dict[str, Any], LeftOut], PagesShown]] =
     **dict.fromkeys(("docx", "doc"), _word),
     "pptx": _powerpoint,
     **dict.fromkeys(("xlsx", "xlsb"), _workbook),
+    "xls": pictures_of_old_sheets,
     "ods": _open_workbook,
     "ppt": lambda file, params, _: pictures_of_ppt(file, params),
     **dict.fromkeys(("hwp", "hwpx"), _hangul),
     "mobi": pictures_of_mobi,
     "cbz": pictures_of_comic,
+    **dict.fromkeys(("pages", "numbers", "keynote"), pictures_of_iwork),
     "epub": pictures_of_book,
     "mail": pictures_of_mail,
     "mbox": pictures_of_box,
@@ -110,6 +115,7 @@ _READERS: dict[str, Callable[[BinaryIO, dict[str, Any], LeftOut], PagesShown]] =
     "tnef": pictures_of_tnef,
     "html": pictures_of_page,
     "rtf": pictures_of_rtf,
+    "evernote": pictures_of_notes,
     "webarchive": pictures_of_webarchive,
     **dict.fromkeys(("odt", "odp", "odg"), _open_document),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import functools
 import re
 import struct
 from typing import Any, BinaryIO
@@ -14,11 +15,13 @@ from glm_mcp.media.documents.containers.compound import compound_file
 from glm_mcp.media.documents.containers.mail import Mail
 from glm_mcp.media.documents.containers.mail_pictures import is_picture
 from glm_mcp.media.documents.containers.outlook_items import fields_of
+from glm_mcp.media.documents.containers.outlook_objects import STREAMS, Held, held_in, held_whole
+from glm_mcp.media.documents.containers.outlook_rtf import page_within, unpacked
 from glm_mcp.media.documents.eml import CLOSED, is_poorer, text_of
 from glm_mcp.media.documents.html import decode_html, html_markdown
 from glm_mcp.media.documents.pages import LeftOut
-from glm_mcp.media.documents.rtf import rtf_text
-from glm_mcp.media.documents.web.along import PicturesAlong
+from glm_mcp.media.documents.rtf import PLACE, rtf_with_places
+from glm_mcp.media.documents.web.along import PicturesAlong, mark
 from glm_mcp.secret_paths import is_secret_within
 from glm_mcp.text import one_line
 
@@ -31,20 +34,12 @@ _SENDER, _SENDER_MAIL, _SENDER_SMTP, _TO, _CC, _BCC = "0C1A", "0C1F", "5D01", "0
 _LONG_NAME, _SHORT_NAME, _DATA, _MIME, _TITLE = "3707", "3704", "3701", "370E", "3001"
 _CONTENT, _LOCATION = "3712", "3713"
 _CLASS, _SMTP, _ADDRESS = "001A", "39FE", "3003"
-_SENT, _DELIVERED, _ROLE = 0x0039, 0x0E06, 0x0C15
+_SENT, _DELIVERED, _ROLE, _RENDERED = 0x0039, 0x0E06, 0x0C15, 0x370B
+_NOWHERE = 0xFFFFFFFF  # as the place in the text of what is attached
 _RECEIVERS = 500  # of one mail whose addresses are looked up; the names of all stand in the mail itself
 _CODE_PAGES = (0x3FFD, 0x3FDE)  # of its texts, of its HTML
 _EPOCH = dt.datetime(1601, 1, 1, tzinfo=dt.UTC)
-_LZFU = (
-    b"{\\rtf1\\ansi\\mac\\deff0\\deftab720{\\fonttbl;}{\\f0\\fnil \\froman \\fswiss \\fmodern \\fscript "
-    b"\\fdecor MS Sans SerifSymbolArialTimes New RomanCourier{\\colortbl\\red0\\green0\\blue0\r\n\\par "
-    b"\\pard\\plain\\f0\\fs20\\b\\i\\u\\tab\\tx"
-)
-_RTF_BYTES, _PACKED = (
-    50_000_000,
-    300_000,
-)  # made of a text; of one that is unpacked for the sizes of its pictures alone
-_TAG = re.compile(r"\{\\\*\\htmltag\d{0,5} ?(<img [^{}]{1,4000})\}", re.IGNORECASE)
+_PACKED = 1_000_000  # bytes of a packed text; a longer one is mostly pictures
 _TEXT = 200_000  # bytes of an attached text
 
 
@@ -82,6 +77,8 @@ class Message:
         self._container = container
         self._path = path
         self._name = name
+        self._objects: dict[str, Held] = {}  # by their storages
+        self._parts: dict[str, str] = {}  # of pictures, likewise
         head = 32 if not path else 24
         self._fixed = _fixed(self._stream("__properties_version1.0")[head:])
 
@@ -117,25 +114,21 @@ class Message:
         html = self._html()
         along = self._pictures(attached, html)
         mail.pictures += along.counted()
-        if body := self._body(html, along):
+        if body := self._body(mail, html, attached, along):
             mail.bodies.append(body)
         for storage in attached:
             self._attachment(storage, mail, depth)
         return mail
 
     def _pictures(self, attached: list[str], html: str) -> PicturesAlong:
-        along, is_named = PicturesAlong(), False
+        along = PicturesAlong()
         for storage in attached:
             name = self._file_name(storage)
             if is_picture(self._text(_MIME, storage), name):
                 content = self._text(_CONTENT, storage).strip("<>")
-                data = self._stream(storage, f"__substg1.0_{_DATA}0102")
-                along.add(name, data, (f"cid:{content}" * bool(content), self._text(_LOCATION, storage)))
-                is_named |= bool(content)
+                places = f"cid:{content}" * bool(content), self._text(_LOCATION, storage)
+                self._parts[storage] = along.add(name, self._data(storage), places)
         self._page = along.page(html) if along.has_any or "data:image" in html else html
-        packed = b"" if html or not is_named else self._stream(f"__substg1.0_{_RTF}0102")
-        if 0 < len(packed) <= _PACKED:  # which often holds the page
-            along.page("".join(_tags(_unpacked(packed))))
         return along
 
     def _headers(self) -> list[tuple[str, str]]:
@@ -180,9 +173,16 @@ class Message:
 
     def _html(self) -> str:
         html = self._stream(f"__substg1.0_{_HTML}0102").rstrip(b"\0") or self._text(_HTML).encode()
-        return decode_html(html, self._name, None, self._code_page(1)).text if html else ""
+        if html:
+            return decode_html(html, self._name, None, self._code_page(1)).text
+        return page_within(self._rtf)
 
-    def _body(self, html: str, along: PicturesAlong) -> str:
+    @functools.cached_property
+    def _rtf(self) -> bytes:
+        packed = self._stream(f"__substg1.0_{_RTF}0102")
+        return unpacked(packed) if len(packed) <= _PACKED or not self._text(_BODY).strip() else b""
+
+    def _body(self, mail: Mail, html: str, attached: list[str], along: PicturesAlong) -> str:
         plain = along.in_plain(self._text(_BODY).strip().replace("\r\n", "\n"))
 
         def shown() -> str:
@@ -192,12 +192,47 @@ class Message:
             return shown()
         if plain:
             return plain
-        packed = self._stream(f"__substg1.0_{_RTF}0102")
-        return rtf_text(_unpacked(packed)) if packed else ""
+        return self._rich(mail, attached, along) if self._rtf else ""
+
+    def _rich(self, mail: Mail, attached: list[str], along: PicturesAlong) -> str:
+        """The body that is RTF, with its own pictures, and with what is attached where it stands."""
+        text, pictures = rtf_with_places(self._rtf)
+        mail.pictures += pictures
+        places = [(place, storage) for storage in attached if (place := self._place(storage)) is not None]
+        names = iter([self._named_there(storage, along) for _, storage in sorted(places)])
+        return re.sub(PLACE, lambda _: next(names, ""), text)
+
+    def _place(self, storage: str) -> int | None:
+        """Where in the text a thing is attached; None where it is not."""
+        raw = _fixed(self._stream(storage, "__properties_version1.0")[8:]).get(_RENDERED, b"")
+        place = struct.unpack("<I", raw[:4])[0] if len(raw) >= 4 else _NOWHERE
+        return None if place == _NOWHERE else place
+
+    def _named_there(self, storage: str, along: PicturesAlong) -> str:
+        words = along.marks.get(self._parts.get(storage, ""))
+        return mark(words) if words is not None else f"[attached: {self._file_name(storage) or 'unnamed'}]"
 
     def _file_name(self, storage: str) -> str:
+        """An object of another program is called by what it is, such as a package, and not by the file that it holds."""
+        if held := self._object(storage).name:
+            return one_line(held)
         numbers = (_LONG_NAME, _SHORT_NAME, _TITLE)
         return one_line(next(filter(None, (self._text(number, storage) for number in numbers)), ""))
+
+    def _data(self, storage: str) -> bytes:
+        return self._object(storage).data or self._stream(storage, f"__substg1.0_{_DATA}0102")
+
+    def _object(self, storage: str) -> Held:
+        if storage not in self._objects:
+            inner = [storage, f"__substg1.0_{_DATA}000D"]
+            held = Held()
+            with contextlib.suppress(*_DAMAGED):
+                if any(self._container.exists([*self._path, *inner, stream]) for stream in STREAMS):
+                    held = held_in(lambda stream: self._stream(*inner, stream))
+                elif not self._container.exists([*self._path, *inner, "__properties_version1.0"]):
+                    held = held_whole(self._stream(*inner), self._name)
+            self._objects[storage] = held
+        return self._objects[storage]
 
     def _attachment(self, storage: str, mail: Mail, depth: int) -> None:
         inner = [storage, f"__substg1.0_{_DATA}000D"]
@@ -210,8 +245,7 @@ class Message:
                 mail.within.append(f"[attached mail: {title}]\n\n{read.markdown()}")
                 mail.pictures += read.pictures
             return
-        data = self._stream(storage, f"__substg1.0_{_DATA}0102")
-        kind = self._text(_MIME, storage)
+        data, kind = self._data(storage), self._text(_MIME, storage)
         mail.attached.append(f"- {name or 'unnamed'} ({f'{kind}, ' if kind else ''}{len(data):,} bytes)")
         if is_secret_within(name):
             mail.within.append(CLOSED.format(name))
@@ -235,44 +269,3 @@ def _fixed(table: bytes) -> dict[int, bytes]:
         struct.unpack_from("<H", table, at + 2)[0]: table[at + 8 : at + 16]
         for at in range(0, len(table) - 15, 16)
     }
-
-
-def _tags(rtf: bytes) -> list[str]:
-    """Those of pictures, of a page that was made RTF ([MS-OXRTFEX])."""
-    return _TAG.findall(rtf.decode("latin-1"))
-
-
-def _unpacked(data: bytes) -> bytes:
-    """RTF as messages hold it, compressed or not ([MS-OXRTFCP])."""
-    if len(data) < 16:
-        return b""
-    size, kind = struct.unpack_from("<I", data, 4)[0], data[8:12]
-    if kind != b"LZFu":
-        return data[16 : 16 + size]
-    window = bytearray(_LZFU.ljust(4096, b"\0"))
-    write, at = len(_LZFU), 16
-    out = bytearray()
-
-    def put(letter: int) -> None:
-        nonlocal write
-        window[write % 4096] = letter
-        write += 1
-        out.append(letter)
-
-    while at < len(data) and len(out) < min(size, _RTF_BYTES):
-        flags = data[at]
-        at += 1
-        for bit in range(8):
-            if not flags >> bit & 1:
-                if at < len(data):
-                    put(data[at])
-                at += 1
-                continue
-            token = int.from_bytes(data[at : at + 2].ljust(2, b"\0"), "big")
-            at += 2
-            start = token >> 4
-            if start == write % 4096:  # the mark of the end
-                return bytes(out)
-            for i in range((token & 15) + 2):  # what is copied may be what was just written
-                put(window[(start + i) % 4096])
-    return bytes(out)

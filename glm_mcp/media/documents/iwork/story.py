@@ -24,8 +24,8 @@ _FORMS = ("decimal", "upperRoman", "lowerRoman", "upperLetter", "lowerLetter", "
 _AROUND = ("{}.", "({})", "{})")  # of a number, by the rest of its form
 _STRING, _NUMBER = 2, 3  # labels of lists
 # Kinds of objects.
-_PICTURES, _FILMS, _GROUP, _CHART, _TABLE, _TABLE_OF_TEXT = (2015, 3005), (3007,), 3008, 5021, 6000, 6007
-_SHAPE, _PLACEHOLDERS = 2011, (7, 12)
+_PICTURES, _FILMS, GROUP, _CHART, _TABLE, _TABLE_OF_TEXT = (2015, 3005), (3007,), 3008, 5021, 6000, 6007
+_SHAPE, PLACEHOLDERS = 2011, (7, 12)
 _LINK, _DELETED = 2032, 2
 _DEPTH = 20  # of what lies within what
 _LEVELS = 9  # of a list, as many as its programs have
@@ -63,18 +63,18 @@ class Stories:
             return ""
         self._told.add(number)
         kind, thing = self._objects.kind(number), self._objects.get(number)
-        around = self._around(number)
+        about = around(self._objects, number)
         title, caption = (
-            "" if around.number(hidden) else self._shape(self._objects.get(around.link(field)).one(1), depth)
+            "" if about.number(hidden) else self._shape(self._objects.get(about.link(field)).one(1), depth)
             for field, hidden in ((10, 12), (11, 13))
         )
-        alt = " ".join(around.text(8).split())
+        alt = " ".join(about.text(8).split())
         if kind in _PICTURES:
             formula = (thing.text(103) or thing.text(100)).strip()
             body = f"${formula}$" if formula else mark(alt)
         elif kind in _FILMS:
             body = f"[film: {alt}]" if alt else "[film]"
-        elif kind == _GROUP:
+        elif kind == GROUP:
             body = "\n\n".join(filter(None, (self.shown(n, depth + 1) for n in thing.links(2))))
         elif kind == _CHART:
             body = _chart(thing.one(10000).one(7))
@@ -82,27 +82,29 @@ class Stories:
             model = (thing if kind == _TABLE else thing.one(1)).link(2)
             body = table_text(self._objects, model, lambda n: re.sub("\n+", "\n", self.text(n, depth + 1)))
         else:
-            body = self._shape(thing.one(1) if kind in _PLACEHOLDERS else thing, depth)
+            body = self._shape(thing.one(1) if kind in PLACEHOLDERS else thing, depth)
             body = body or (f"[drawing: {alt}]" if alt else "")
-        leads = around.text(4)
+        leads = about.text(4)
         return "\n\n".join(filter(None, (title, body, caption, f"({leads})" if leads and body else "")))
 
     def place(self, number: int) -> tuple[float, float]:
         """How far down, then how far right a thing lies."""
-        point = self._around(number).one(1, 1)
+        point = around(self._objects, number).one(1, 1)
         return point.real(2), point.real(1)
 
-    def _around(self, number: int) -> Message:
-        """What all things on a page have (TSD.DrawableArchive)."""
-        kind, thing = self._objects.kind(number), self._objects.get(number)
-        return thing.one(
-            *[1] * (3 if kind in _PLACEHOLDERS else 2 if kind in (_TABLE_OF_TEXT, _SHAPE) else 1)
-        )
-
     def _shape(self, shape: Message, depth: int) -> str:
-        """The text of a shape: its own, or that of the boxes through which it flows."""
-        own = shape.link(4) or shape.link(2)
-        return self.text(own or self._objects.get(shape.link(3)).link(1), depth + 1)
+        return self.text(story_of(self._objects, shape), depth + 1)
+
+
+def around(objects: Objects, number: int) -> Message:
+    """What all things on a page have (TSD.DrawableArchive)."""
+    kind, thing = objects.kind(number), objects.get(number)
+    return thing.one(*[1] * (3 if kind in PLACEHOLDERS else 2 if kind in (_TABLE_OF_TEXT, _SHAPE) else 1))
+
+
+def story_of(objects: Objects, shape: Message) -> int:
+    """The text of a shape: its own, or that of the boxes through which it flows."""
+    return shape.link(4) or shape.link(2) or objects.get(shape.link(3)).link(1)
 
 
 class _Story:

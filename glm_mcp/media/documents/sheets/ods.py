@@ -29,6 +29,7 @@ from glm_mcp.media.documents.zip_xml import attribute, local, member, refuse_ent
 
 _SHORT_DATE = re.compile(r"\d{1,4}\D\d{1,2}\D\d{1,4}")  # whose order of day and month nobody knows
 _TEXT = re.compile(r'(?:\w{1,10}:)?=?"((?:[^"]|"")+)"')  # a formula that is a text
+_EMPTY = re.compile(rb"<(?:\w{1,20}:)?spreadsheet\b[^>]{0,500}(?:/>|>\s*</)")  # a new workbook of a server's
 _ROWS = 1_048_576
 
 
@@ -60,6 +61,11 @@ def read_ods(archive: zipfile.ZipFile, spec: str | None, name: str) -> dict[str,
     writer = Writer(archive, name, Inline(archive, name, ()), Numbering(()))
     styles = _Styles()
     sheets = _workbook(archive, name, writer, styles)
+    if not sheets and _EMPTY.search(member(archive, "content.xml", name)):
+        empty = Sheet("Sheet1", "")  # with which its programs open it
+        return read_sheets(
+            "ods", [empty], spec, name, writer.left_out, lambda one: sheet_text(Grid(), [], one.name)
+        )
     if not sheets:
         raise UnsupportedMedia(f"{name} is damaged: it holds no sheets", "Save it again as ODS or CSV.")
     pictures = FramePictures(Package(archive, name, writer.left_out))

@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeVar
 from xml.etree import ElementTree as ET
 
 from glm_mcp.media.documents.common.picture_size import pixels
-from glm_mcp.media.documents.common.shown import PagesShown, Shown, kept, mark, why_shown, within
+from glm_mcp.media.documents.common.shown import PagesShown, Parts, Shown, kept, mark, why_shown, within
 from glm_mcp.media.documents.ooxml.package import (
     Package,
     child,
@@ -161,15 +161,15 @@ def why_sheet(text: str, shown: Sequence[Shown]) -> str:
 
 
 def sheets_shown(
-    package: Package,
+    parts: Parts,
     sheets: Sequence[Sheet[T]],
     numbers: Sequence[int],
     on: Callable[[Sheet[T]], list[Shown]],
 ) -> PagesShown:
     """As of `pages_shown`. Raises InvalidRequest."""
-    chosen = within(numbers, len(sheets), package.name, "sheet")
+    chosen = within(numbers, len(sheets), parts.name, "sheet")
     pages = ((n, f"sheet '{sheets[n - 1].name}'", on(sheets[n - 1])) for n in chosen)
-    return PagesShown(package, pages, full=_FULL)
+    return PagesShown(parts, pages, full=_FULL)
 
 
 def _nth(items: Sequence[T], at: int | None) -> T | None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import itertools
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from glm_mcp.media.documents.common.shown import PagesShown, mark
 from glm_mcp.media.documents.ooxml.number_format import BUILT_IN
 from glm_mcp.media.documents.pages import LeftOut
 from glm_mcp.media.documents.sheets.beside import comment_block, comment_line, printed_line
@@ -16,8 +17,10 @@ from glm_mcp.media.documents.sheets.biff import Number, Record, Texts, formula_t
 from glm_mcp.media.documents.sheets.book import Sheet, read_sheets
 from glm_mcp.media.documents.sheets.grid import Grid, Range, place, sheet_text
 from glm_mcp.media.documents.sheets.rules import rule_in
+from glm_mcp.media.documents.sheets.shown import sheets_shown, why_sheet
 from glm_mcp.media.documents.sheets.values import ERRORS, Values, number_text, rk
 from glm_mcp.media.documents.sheets.xls_chart import Chart
+from glm_mcp.media.documents.sheets.xls_shown import OldSheetPictures
 
 _BIFF8 = 0x0600
 _CHART = 0x20  # kind of a part
@@ -37,6 +40,7 @@ class _Found:
     merged: list[Range] = field(default_factory=list)
     words: dict[int, str] = field(default_factory=dict)  # by the number of their object
     notes: list[tuple[int, int, int, str]] = field(default_factory=list)  # row, column, object, author
+    pictures: int = 0
     beside: list[str] = field(default_factory=list)
     rules: list[str] = field(default_factory=list)
     printed: dict[str, None] = field(default_factory=dict)
@@ -64,6 +68,7 @@ def read_xls(stream: bytes, spec: str | None, name: str) -> dict[str, Any]:
     if not sheets:
         raise ValueError("no sheets")
     left_out = LeftOut()
+    pictures = OldSheetPictures(stream, name, left_out)
     done: set[int] = set()
 
     def read(sheet: Sheet[int]) -> tuple[str, list[str]]:
@@ -73,6 +78,9 @@ def read_xls(stream: bytes, spec: str | None, name: str) -> dict[str, Any]:
                 left_out.add("sheets that lie where another does", f"'{sheet.name}'")
             else:
                 _read(stream, sheet.at, values, found)
+                placed = pictures.placed(sheet.at)
+                marks = [mark(one.words, one.shown.place) for one in placed]
+                found.beside = [*(marks or ["[picture]"] * found.pictures), *found.beside]
             done.add(sheet.at)
         except (struct.error, IndexError, ValueError):
             found.damaged = True
@@ -80,7 +88,17 @@ def read_xls(stream: bytes, spec: str | None, name: str) -> dict[str, Any]:
             left_out.add("parts of sheets that are damaged", f"'{sheet.name}'")
         return _text(found, sheet.name)
 
-    return read_sheets("xls", sheets, spec, name, left_out, read)
+    def why(sheet: Sheet[int], text: str) -> str:
+        return why_sheet(text, pictures.on(sheet.at, f"sheet '{sheet.name}'"))
+
+    return read_sheets("xls", sheets, spec, name, left_out, read, why)
+
+
+def pictures_of_xls(stream: bytes, name: str, numbers: Sequence[int], left_out: LeftOut) -> PagesShown:
+    """As of `pages_shown`. Raises ValueError, struct.error, InvalidRequest."""
+    sheets, _ = _globals(stream)
+    pictures = OldSheetPictures(stream, name, left_out)
+    return sheets_shown(pictures.parts, sheets, numbers, lambda sheet: pictures.on(sheet.at))
 
 
 def texts_of_names(stream: bytes) -> Iterator[tuple[str, str]]:
@@ -154,7 +172,7 @@ def _read(stream: bytes, at: int, values: Values, found: _Found) -> None:
             chart.read(record)
         elif number == Number.OBJECT and len(body) >= 8:
             thing = struct.unpack_from("<HH", body, 4)
-            found.beside += ["[picture]"] if thing[0] == _PICTURE else []
+            found.pictures += thing[0] == _PICTURE
         elif number == Number.WORDS:
             found.words[thing[1]] = _box(record)
         else:

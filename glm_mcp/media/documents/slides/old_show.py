@@ -7,13 +7,13 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from glm_mcp.media.documents.containers.records import Record, Records
 from glm_mcp.media.documents.markdown import placed, table
 from glm_mcp.media.documents.ooxml.embedded import FILES, formula_within, text_within
 from glm_mcp.media.documents.pages import LeftOut
 from glm_mcp.media.documents.slides.lines import shape_lines
 from glm_mcp.media.documents.slides.looks import Line, shown
 from glm_mcp.media.documents.slides.numbers import Scheme, schemes
-from glm_mcp.media.documents.slides.records import Record, Records
 
 # Types of records.
 _EDIT = 0x0FF5

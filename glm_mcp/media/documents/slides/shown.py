@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 
 from glm_mcp.media.documents.common.shown import Shown, belong_to_design, kept
 from glm_mcp.media.documents.containers.blips import STORE, Blip, Blips, stored
+from glm_mcp.media.documents.containers.records import Record, Records
 from glm_mcp.media.documents.pages import LeftOut
-from glm_mcp.media.documents.slides.records import Record, Records
 
 _ABOUT, _DRAWINGS, _DRAWING = 0x03E9, 0x040B, 0x040C  # parts of the document, and of a slide
 _OF_ALL, _GROUP, _SHAPE, _LOOKS = 0xF000, 0xF003, 0xF004, 0xF00B

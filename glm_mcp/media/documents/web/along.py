@@ -16,6 +16,7 @@ from glm_mcp.media.documents.common.picture_size import Sides, pixels
 from glm_mcp.media.documents.common.shown import PagesShown, Parts, Shown, kept
 from glm_mcp.media.documents.containers.blips import Blip, Blips
 from glm_mcp.media.documents.pages import LeftOut
+from glm_mcp.media.documents.web.drawn import as_pictures
 from glm_mcp.media.documents.web.layout import named
 from glm_mcp.media.documents.web.shown import BookPictures
 
@@ -78,7 +79,8 @@ class PicturesAlong:
     def page(self, html: str, base: str = "") -> str:
         """The page with the parts in place of the addresses of what came along. `base`: its own address."""
         html = _SOURCE.sub(lambda found: self._named_part(found, base), html)
-        self._on_pages += self._sizes.on("", html, fixed=False)
+        shown = as_pictures(html, lambda data: self.add("drawing.svg", data, attached=False), icons=True)
+        self._on_pages += self._sizes.on("", shown, fixed=False)
         self._placed |= {one.part for one in self._on_pages}
         if self._at:  # a background is no picture of the text
             self._placed |= {
@@ -191,7 +193,7 @@ def name_pictures(soup: Any, along: Mapping[str, str]) -> None:
     `along`: by their addresses, names of pictures that are marked also where nothing is said of them.
     """
     for drawing in soup.find_all("svg"):
-        said = named(drawing, ("title", "desc", "text"))
+        said = named(drawing, ("title", "desc", "text", "foreignobject", "foreignObject"))
         words = "; ".join(dict.fromkeys(filter(None, (" ".join(t.get_text(" ").split()) for t in said))))
         drawing.replace_with(f"[drawing: {words}]" if words else "")
     for image in named(soup, ("img", "area")):

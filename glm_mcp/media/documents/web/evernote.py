@@ -5,14 +5,19 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import html as markup
+import math
 import re
 from typing import Any, BinaryIO
 from xml.etree import ElementTree as ET
 
 from glm_mcp.errors import UnsupportedMedia
-from glm_mcp.media.charset import declaration, decode
+from glm_mcp.media.charset import Decoded, declaration, decode
+from glm_mcp.media.documents.common.shown import PagesShown, marked, why_shown
+from glm_mcp.media.documents.containers.mail_pictures import is_picture
 from glm_mcp.media.documents.html import html_markdown
 from glm_mcp.media.documents.pages import LeftOut, one_text
+from glm_mcp.media.documents.web.along import Along, PicturesAlong, pages_of, parts_of
 from glm_mcp.media.documents.zip_xml import local, xml
 from glm_mcp.secret_paths import is_secret_within
 from glm_mcp.text import one_line
@@ -29,47 +34,87 @@ _TEXT = re.compile(r"\.(?:md|markdown|txt|csv|log)\Z", re.IGNORECASE)
 _DAY = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z")
 _NOTES = 5_000
 _LONG = 1_000_000  # bytes of a text among the files
+_HELD = "held:"  # what stands before the number of a picture, as an address
+_SIDE = re.compile(r'\b((?:width|height)="[\d.]{1,9}(?:px)?")')
+
+_Files = dict[str, tuple[str, str, bytes]]  # title, kind and bytes, by the number that a page names
 
 
 def notes_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
     """Reads `params["pages"]` (parts). Raises UnsupportedMedia, InvalidRequest, MissingExtra (HTML in it)."""
-    data, name = file.read(), params["name"]
-    decoded = decode(data, name, params.get("encoding"), declared=declaration(data))
-    left_out, notes = LeftOut(), [decoded.note] if decoded.note else []
-    try:
-        found = [e for e in xml(_HEAD.sub("", decoded.text, count=1).encode(), name) if local(e) == "note"]
-    except UnsupportedMedia:
+    name, left_out = params["name"], LeftOut()
+    decoded, found = _opened(file, params)
+    notes = [decoded.note] if decoded.note else []
+    if found is None:
         notes.append("the notes are damaged: here they are as they are written")
         return one_text("text", decoded.text, params.get("pages"), name, notes), []
-    blocks = [block for note in found[:_NOTES] for block in _blocks(note, name, left_out)]
+    pictures = list[Along]()
+    text = "\n\n".join(block for note in found[:_NOTES] for block in _blocks(note, name, left_out, pictures))
     if len(found) > _NOTES:
         left_out.add(f"notes beyond the first {_NOTES:,}", f"{len(found) - _NOTES:,} of {len(found):,}")
+    _, shown = parts_of({1: pictures}, name, left_out, "the text")
     notes += [f"notes: {len(found)}", *left_out.notes()]
-    return one_text("evernote", "\n\n".join(blocks), params.get("pages"), name, notes), []
+    facts = one_text("evernote", text, params.get("pages"), name, notes)
+    return marked(facts, why_shown(text, shown[1], math.inf)), []
 
 
-def _blocks(note: ET.Element, name: str, left_out: LeftOut) -> list[str]:
-    files = {key: (title, data) for key, title, data in map(_file, note.iter("resource"))}
-    facts = [_DAY.sub(r"\1-\2-\3 \4:\5:\6 UTC", _said(note, "created")), _said(note, "author")]
-    facts += [_said(note, "source-url"), ", ".join(f"#{tag.text}" for tag in note.iter("tag") if tag.text)]
+def pictures_of_notes(file: BinaryIO, params: dict[str, Any], left_out: LeftOut) -> PagesShown:
+    """As of `pages_shown`. Raises UnsupportedMedia, MissingExtra."""
+    file.seek(0)
+    name, pictures = params["name"], list[Along]()
+    for note in (_opened(file, params)[1] or [])[:_NOTES]:
+        pictures += _pictures(note, _files(note))[1].counted()
+    return pages_of({1: pictures}, "", name, left_out)
+
+
+def _opened(file: BinaryIO, params: dict[str, Any]) -> tuple[Decoded, list[ET.Element] | None]:
+    """The text, and the notes in it; None of damaged ones. Raises UnsupportedMedia."""
+    data, name = file.read(), params["name"]
+    decoded = decode(data, name, params.get("encoding"), declared=declaration(data))
+    try:
+        tree = xml(_HEAD.sub("", decoded.text, count=1).encode(), name)
+    except UnsupportedMedia:
+        return decoded, None
+    return decoded, [e for e in tree if local(e) == "note"]
+
+
+def _pictures(note: ET.Element, files: _Files) -> tuple[str, PicturesAlong]:
+    """The page of a note, in which its pictures are pictures of a web page, and these."""
+    along = PicturesAlong()
+    for key, (title, kind, data) in files.items():
+        if is_picture(kind, title):
+            along.add(title, data, (f"{_HELD}{key}",))
 
     def shown(media: re.Match[str]) -> str:
         key, kind = _HASH.search(media[1]), _TYPE.search(media[1])
-        title = files.get(key[1].lower(), ("", b""))[0] if key else ""
-        what = "picture" if kind and kind[1].startswith("image/") else "file"
-        return f"[{what}: {title}]" if title else f"[{what}]"
+        number = key[1].lower() if key else ""
+        title = files[number][0] if number in files else ""
+        if not (kind and kind[1].startswith("image/")):
+            return f"[file: {title}]" if title else "[file]"
+        sides = " ".join(_SIDE.findall(media[1]))
+        return f'<img src="{_HELD}{number}" alt="{markup.escape(title)}" {sides}>' if title else "[picture]"
 
     page = _HEAD.sub("", _said(note, "content"), count=1)
-    page = _TODO.sub(lambda todo: "☑ " if 'checked="true"' in todo[1] else "☐ ", _MEDIA.sub(shown, page))
+    return along.page(_MEDIA.sub(shown, page)), along
+
+
+def _blocks(note: ET.Element, name: str, left_out: LeftOut, pictures: list[Along]) -> list[str]:
+    """What a note says. `pictures`: to which those that count are added."""
+    files = _files(note)
+    facts = [_DAY.sub(r"\1-\2-\3 \4:\5:\6 UTC", _said(note, "created")), _said(note, "author")]
+    facts += [_said(note, "source-url"), ", ".join(f"#{tag.text}" for tag in note.iter("tag") if tag.text)]
+    page, along = _pictures(note, files)
+    pictures += along.counted()
+    page = _TODO.sub(lambda todo: "☑ " if 'checked="true"' in todo[1] else "☐ ", page)
     page = _ITEM.sub(lambda item: f"<li>{item[2] or ''}{'☑' if item[1] == 'true' else '☐'} ", page)
     page = _CLOSE.sub("", _LOCKED.sub("[encrypted text]", page))
     blocks = [f"## {_said(note, 'title') or '(without a title)'}", " · ".join(filter(None, facts))]
-    blocks.append(html_markdown(page, what="reading notes") if page.strip() else "")
+    blocks.append(html_markdown(page, what="reading notes", along=along.marks) if page.strip() else "")
     blocks += [
         f"- {'☑' if _said(task, 'taskStatus') == 'completed' else '☐'} {_said(task, 'title')}"
         for task in note.iter("task")
     ]
-    for title, data in files.values():
+    for title, kind, data in files.values():
         if is_secret_within(title):
             left_out.add("files that hold secrets, by their names", title)
             continue
@@ -78,19 +123,23 @@ def _blocks(note: ET.Element, name: str, left_out: LeftOut) -> list[str]:
         except UnsupportedMedia:
             words = ""
         blocks += [f"### {title}", words] if words else []
-        if not words:
+        if not words and not is_picture(kind, title):
             left_out.add("files in notes", title or name)
     return [block for block in blocks if block]
 
 
-def _file(resource: ET.Element) -> tuple[str, str, bytes]:
-    """The number by which a page names it, what it is called, and its bytes; none of what is damaged."""
+def _files(note: ET.Element) -> _Files:
+    return {key: (title, kind, data) for key, title, kind, data in map(_file, note.iter("resource"))}
+
+
+def _file(resource: ET.Element) -> tuple[str, str, str, bytes]:
+    """The number by which a page names it, what it is called, its kind, and its bytes; none of what is damaged."""
     try:
         data = base64.b64decode(_said(resource, "data"))
     except (binascii.Error, ValueError):
         data = b""
     digest = hashlib.md5(data, usedforsecurity=False).hexdigest()
-    return digest, one_line(_said(resource, "file-name")), data
+    return digest, one_line(_said(resource, "file-name")), _said(resource, "mime"), data
 
 
 def _said(element: ET.Element, name: str) -> str:

@@ -126,7 +126,7 @@ class BookPictures:
     def _behind(self, path: str, page: str) -> list[str]:
         """Pictures behind all of a page or a part of it, as its styles have them."""
         names = {name for found in _NAMED.finditer(page) for name in found[1].split()}
-        sheets = [(path, style.partition(">")[2]) for style in _between(page, "<style", "</style")]
+        sheets = [(path, style.partition(">")[2]) for style in between(page, "<style", "</style")]
         for link in _SHEET.findall(page)[:_SHEETS]:
             said = _attributes(link)
             sheet = _path(path, said.get("href", "")) if "stylesheet" in said.get("rel", "").lower() else ""
@@ -174,7 +174,7 @@ def _tags(page: str) -> Iterator[tuple[str, dict[str, str]]]:
             yield begun[1].lower(), _attributes(rest[1])
 
 
-def _between(text: str, start: str, end: str) -> list[str]:
+def between(text: str, start: str, end: str) -> list[str]:
     """What stands between each of the one and the next of the other."""
     return [part.partition(end)[0] for part in text.split(start)[1:]]
 

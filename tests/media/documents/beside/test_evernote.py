@@ -55,8 +55,13 @@ def test_files_of_a_note_are_named_where_they_stand_and_texts_among_them_read() 
     assert "See [picture: cat.png]" in text
     assert "[file: 锁.md]" in text
     assert "自旋锁" in text
-    assert "left out, files in notes: cat.png" in notes
+    assert notes == ["notes: 1"]
     assert base64.b64encode(PICTURE).decode() not in text
+
+
+def test_a_file_that_is_neither_a_text_nor_a_picture_is_said_to_be_left_out() -> None:
+    _, notes = read("<div>See there.</div>", resource(b"%PDF-1.7", "application/pdf", "offer.pdf"))
+    assert "left out, files in notes: offer.pdf" in notes
 
 
 def test_what_is_encrypted_is_said_to_be() -> None:

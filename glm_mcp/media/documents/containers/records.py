@@ -1,4 +1,6 @@
-"""The records of a PowerPoint presentation before PPTX ([MS-PPT]): one behind the other, and within each other."""
+"""The records of presentations and of drawings in office files before XML ([MS-PPT], [MS-ODRAW]): one behind the other, and
+within each other.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +10,7 @@ from typing import NamedTuple
 
 # What later versions have added to a part.
 _TAGS, _TAG, _HELD = 0x1388, 0x138A, 0x138B
+_LONG = 0x8000  # flag of a property whose value is a length, and lies behind all
 
 
 class Record(NamedTuple):
@@ -48,6 +51,23 @@ class Records:
         count = min(record.instance, (record.end - record.start) // 6)
         pairs = (struct.unpack_from("<HI", self._data, record.start + 6 * i) for i in range(count))
         return {code & 0x3FFF: number for code, number in pairs}
+
+    def _said(self, record: Record | None, wanted: int) -> str:
+        """A text among the looks of a shape, as which a record has them; "" where it has none."""
+        if record is None:
+            return ""
+        count = min(record.instance, (record.end - record.start) // 6)
+        at = record.start + 6 * count
+        for i in range(count):
+            code, size = struct.unpack_from("<HI", self._data, record.start + 6 * i)
+            if code & 0x3FFF == wanted and code & _LONG:
+                return (
+                    self._data[at : min(at + size, record.end)]
+                    .decode("utf-16-le", "replace")
+                    .partition("\0")[0]
+                )
+            at += size if code & _LONG else 0
+        return ""
 
     def _held(self, holder: Record | None, kind: int) -> Iterator[Record]:
         """Records of a kind that later versions have added to a part."""
