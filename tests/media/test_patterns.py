@@ -25,6 +25,9 @@ from support.made_metafiles import emf
 from support.made_mobi import mobi, overlaid
 from support.made_slides import looks, shape, show, slide, words
 from support.much_work import (
+    drawing_of_arrows,
+    drawing_of_comments,
+    drawing_of_labels,
     much_drawn,
     much_shown,
     much_typed,
@@ -347,6 +350,10 @@ CASES: dict[str, tuple[Callable[[Any], Any], Any]] = {
     **{
         f"notes of {unit!r}": (_notes, unit * (150_000 // len(unit)))
         for unit in ("<en-todo", "<en-media ", "<en-crypt>", "<li ", "<li --en-checked:true")
+    },
+    **{
+        made.__name__: (_read_as("a.drawio"), made())
+        for made in (drawing_of_comments, drawing_of_arrows, drawing_of_labels)
     },
     "names of attached files that are not read": (_left_out, [f"file {n}" for n in range(60_000)]),
     "marks of other turns that are talked about": (_shown, ["`<|user|>\n" * 5 * MILLION]),

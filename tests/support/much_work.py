@@ -87,3 +87,25 @@ def narrow_tiff(height: int, strips: int) -> bytes:
         tags += struct.pack("<HHII", tag, 4, count, value if count > 1 else one)
     lists = struct.pack("<I", 98) * strips + struct.pack("<I", height) * strips
     return tags + bytes(4) + lists + bytes(height)
+
+
+def drawing_of_comments() -> bytes:
+    """A label of draw.io with comments that do not end."""
+    return _drawing(f'<mxCell id="a" parent="1" style="html=1" value="{"&lt;!--" * 1_000_000}"/>')
+
+
+def drawing_of_arrows() -> bytes:
+    """One of thousands of arrows to a shape of many words."""
+    shape = f'<mxCell id="a" parent="1" value="{"words " * 100_000}"/>'
+    arrow = '<mxCell id="e{0}" parent="1" edge="1" source="a" target="a" value="{0}"/>'
+    return _drawing(shape + "".join(map(arrow.format, range(5_000))))
+
+
+def drawing_of_labels() -> bytes:
+    """One of tens of thousands of labels on one arrow."""
+    label = f'<mxCell id="w{{0}}" parent="e" value="{"word " * 20}"/>'
+    return _drawing('<mxCell id="e" parent="1" edge="1"/>' + "".join(map(label.format, range(50_000))))
+
+
+def _drawing(cells: str) -> bytes:
+    return f"<mxGraphModel><root>{cells}</root></mxGraphModel>".encode()
