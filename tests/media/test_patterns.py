@@ -155,6 +155,11 @@ def _addresses(value: Any) -> Any:
     return with_public_addresses(deps, value)
 
 
+def _book(text: str) -> bytes:
+    said = 'xmlns="http://www.gribuser.ru/xml/fictionbook/2.0"'
+    return f"<FictionBook {said}><body><section>{text}</section></body></FictionBook>".encode()
+
+
 def _read_as(name: str) -> Callable[[bytes], object]:
     return lambda data: document_job(io.BytesIO(data), {"name": name})
 
@@ -354,6 +359,10 @@ CASES: dict[str, tuple[Callable[[Any], Any], Any]] = {
     **{
         made.__name__: (_read_as("a.drawio"), made())
         for made in (drawing_of_comments, drawing_of_arrows, drawing_of_labels)
+    },
+    **{
+        f"{tag} in a book": (_read_as("a.fb2"), _book(tag * 40_000))
+        for tag in ("<coverpage>", "<binary></binary><coverpage>")
     },
     "names of attached files that are not read": (_left_out, [f"file {n}" for n in range(60_000)]),
     "marks of other turns that are talked about": (_shown, ["`<|user|>\n" * 5 * MILLION]),
