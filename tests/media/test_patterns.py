@@ -6,6 +6,7 @@ A regular expression lets no other thread run: one that goes through a text agai
 from __future__ import annotations
 
 import io
+import struct
 import time
 import xml.etree.ElementTree as ET
 import zipfile
@@ -23,6 +24,8 @@ from support.jobs import document_job
 from support.made_books import book
 from support.made_metafiles import emf
 from support.made_mobi import mobi, overlaid
+from support.made_outlook import compound, message
+from support.made_outlook import packed as tnef
 from support.made_slides import looks, shape, show, slide, words
 from support.much_work import (
     drawing_of_arrows,
@@ -364,6 +367,20 @@ CASES: dict[str, tuple[Callable[[Any], Any], Any]] = {
         f"{tag} in a book": (_read_as("a.fb2"), _book(tag * 40_000))
         for tag in ("<coverpage>", "<binary></binary><coverpage>")
     },
+    "attachments of a message": (
+        _read_as("a.msg"),
+        compound(
+            message({f"__attach_version1.0_#{n:08X}": {"__substg1.0_3704001F": b""} for n in range(4_000)})
+        ),
+    ),
+    "attachments of a winmail.dat": (
+        _read_as("winmail.dat"),
+        tnef(*((0x69002, bytes(14)), (0x18010, b"a.txt\0"), (0x6800F, b"said")) * 4_000),
+    ),
+    "properties of a winmail.dat": (
+        _read_as("winmail.dat"),
+        tnef((0x69003, struct.pack("<I", 200_000) + struct.pack("<HHI", 3, 0x17, 1) * 200_000)),
+    ),
     "names of attached files that are not read": (_left_out, [f"file {n}" for n in range(60_000)]),
     "marks of other turns that are talked about": (_shown, ["`<|user|>\n" * 5 * MILLION]),
     "pieces of an answer that end in nearly a mark": (_shown, ["<|aa|>" * 330 + "x"] * 1_000),
