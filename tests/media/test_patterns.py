@@ -31,6 +31,8 @@ from support.much_work import (
     drawing_of_arrows,
     drawing_of_comments,
     drawing_of_labels,
+    field_in_pieces,
+    fields_in_fields,
     much_drawn,
     much_shown,
     much_typed,
@@ -367,6 +369,7 @@ CASES: dict[str, tuple[Callable[[Any], Any], Any]] = {
         f"{tag} in a book": (_read_as("a.fb2"), _book(tag * 40_000))
         for tag in ("<coverpage>", "<binary></binary><coverpage>")
     },
+    **{made.__name__: (_read_as("a.docx"), made()) for made in (field_in_pieces, fields_in_fields)},
     "attachments of a message": (
         _read_as("a.msg"),
         compound(

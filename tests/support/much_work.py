@@ -6,7 +6,7 @@ import struct
 from types import SimpleNamespace
 from typing import Any
 
-from support.made_documents import ofd, zipped
+from support.made_documents import docx, ofd, zipped
 
 
 def narrow_bitmap(height: int) -> bytes:
@@ -109,3 +109,23 @@ def drawing_of_labels() -> bytes:
 
 def _drawing(cells: str) -> bytes:
     return f"<mxGraphModel><root>{cells}</root></mxGraphModel>".encode()
+
+
+def field_in_pieces() -> bytes:
+    """A field of Word whose instruction comes in tens of thousands of pieces."""
+    pieces = f"<w:r><w:instrText>{'EQ words ' * 12}</w:instrText></w:r>" * 80_000
+    return _of_word(f"{_sign('begin')}{pieces}{_sign('separate')}<w:r><w:t>x</w:t></w:r>{_sign('end')}")
+
+
+def fields_in_fields() -> bytes:
+    """Fields of Word that do not end, with words in each."""
+    opened = _sign("begin") + "<w:r><w:instrText>EQ a</w:instrText></w:r>" + _sign("separate")
+    return _of_word((opened + "<w:r><w:t>x</w:t></w:r>") * 8_000)
+
+
+def _sign(kind: str) -> str:
+    return f'<w:r><w:fldChar w:fldCharType="{kind}"/></w:r>'
+
+
+def _of_word(runs: str) -> bytes:
+    return docx(f"<w:p>{runs}</w:p>")
