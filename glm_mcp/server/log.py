@@ -10,19 +10,24 @@ import copy
 import functools
 import json
 import logging
+import select
 import sys
 import traceback
 import warnings
+from collections.abc import Callable
 from contextlib import suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
+from glm_mcp.server.front import patient
 from glm_mcp.text import clean, without_any_secret
 
 LEVELS = ("debug", "info", "warning", "error")
 FORMATS = ("text", "json")
 LINE_CHARS = 2_000
+PIECE_BYTES = getattr(select, "PIPE_BUF", 512)  # of a record, which a pipe takes at once
+PATIENCE_MS = 100  # for whoever reads the records, before they are left out
 REQUEST = ContextVar("request", default="")  # id of the HTTP request that a record belongs to
 
 
@@ -48,11 +53,45 @@ class _Plain(logging.Formatter):
         return line
 
 
-class _Handler(logging.StreamHandler[TextIO]):
+class _Handler(logging.StreamHandler["TextIO | _Unread"]):
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the library's name
         """A record that cannot be written. The library would print its words, whole and with a trace."""
         with suppress(OSError, ValueError):
             self.stream.write(f"a record of {record.name} could not be written{self.terminator}")
+
+
+class _Unread:
+    """Stderr where it is a pipe, of which a host need not read anything: what finds no room there is left out, so that no
+    call waits for it.
+    """
+
+    def __init__(self, stream: TextIO, room: Callable[[int, int], bool]) -> None:
+        self._stream, self._room = stream, room
+        self._left_out, self._torn = 0, ""
+
+    def write(self, text: str) -> None:
+        if self._left_out:
+            text = f"{self._torn}{self._left_out} records were left out here: stderr was not read\n{text}"
+        data = text.encode(self._stream.encoding, "backslashreplace")
+        for start in range(0, len(data), PIECE_BYTES):
+            piece = data[start : start + PIECE_BYTES]
+            if not self._room(len(piece), 0 if self._left_out else PATIENCE_MS):
+                self._left_out += 1
+                self._torn = "\n" if start else self._torn
+                return
+            patient.write(self._stream.fileno(), piece)
+        self._left_out, self._torn = 0, ""
+
+    def flush(self) -> None:
+        self._stream.flush()
+
+
+def _stderr() -> TextIO | _Unread:
+    try:
+        room = patient.room(sys.stderr.fileno())
+    except (OSError, ValueError, AttributeError):  # closed, none, or no file
+        return sys.stderr
+    return _Unread(sys.stderr, room) if room else sys.stderr
 
 
 class _JSON(_Plain):
@@ -110,7 +149,7 @@ def configure(level: str = "warning", form: str = "text", *, content: bool = Fal
     """Sends this package's and the protocol library's records, and the warnings of libraries, to stderr. `content`:
     whether the words of exceptions and warnings, which may quote a prompt or a file, go along.
     """
-    handler = _Handler(sys.stderr)
+    handler = _Handler(_stderr())
     formatter = _JSON if form == "json" else _Plain
     handler.setFormatter(formatter(tracebacks=level == "debug", content=content))
     root = logging.getLogger()

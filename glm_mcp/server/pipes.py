@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import os
-import select
-import stat
 import sys
 import threading
-from collections.abc import Callable
 
 from mcp.types import JSONRPCError, JSONRPCMessage, JSONRPCResponse
 
@@ -35,7 +32,7 @@ class Output:
         self._descriptor = descriptor
         self._lock = threading.Lock()
         self._answered: set[Ident] = set()
-        self._takes = _room(descriptor)
+        self._takes = patient.room(descriptor)
 
     def write(self, message: JSONRPCMessage) -> None:
         """Writes a message from a thread, unless it answers what was answered by `answer`."""
@@ -51,7 +48,7 @@ class Output:
             return False
         try:
             line = _line(message)
-            if not self._takes(len(line)):
+            if self._takes is None or not self._takes(len(line), 0):
                 return False
             if not self._is_answered(message):
                 patient.write(self._descriptor, line)
@@ -77,18 +74,6 @@ class Output:
         """Writes a line from a thread."""
         with self._lock:
             patient.write(self._descriptor, line)
-
-
-def _room(descriptor: int) -> Callable[[int], bool]:
-    """Tells whether so many bytes are surely written without waiting."""
-    if sys.platform != "win32":
-        mode = os.fstat(descriptor).st_mode
-        # Python promises it of pipes; Linux holds it for the sockets, too, that Node gives its children.
-        if stat.S_ISFIFO(mode) or (sys.platform == "linux" and stat.S_ISSOCK(mode)):
-            asked = select.poll()
-            asked.register(descriptor, select.POLLOUT)
-            return lambda size: size <= select.PIPE_BUF and asked.poll(0) == [(descriptor, select.POLLOUT)]
-    return lambda _: False
 
 
 def _line(message: JSONRPCMessage) -> bytes:

@@ -8,8 +8,11 @@ import secrets
 import sys
 import tracemalloc
 from collections import Counter
+from contextlib import suppress
+from pathlib import Path
 
 import anyio
+import anyio.abc
 import anyio.lowlevel
 import pytest
 from support.busy import within
@@ -354,6 +357,43 @@ async def test_keys_of_another_kind_leave_a_replica_its_share(redis_url: str, ki
         await until(lambda: one.shared.state()["redis"] == "up")
         with anyio.fail_after(60):
             await serve(limiter)
+
+
+@pytest.mark.parametrize("words", [b"+\r\n", b":5\r\n", b"*0\r\n", b"*2\r\n$-1\r\n$-1\r\n"])
+async def test_what_is_no_answer_of_redis_ends_no_server(
+    words: bytes, redis_server: RedisServer, tmp_path: Path
+) -> None:
+    open_now: list[anyio.abc.SocketStream] = []
+
+    async def passed_on(client: anyio.abc.SocketStream) -> None:
+        async with client, await anyio.connect_unix(redis_server.socket) as server:
+            open_now.append(client)
+            with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(_pass_on, client, server)
+                    await _pass_on(server, client)
+            open_now.remove(client)
+
+    listener = await anyio.create_unix_listener(tmp_path / "between")
+    async with listener, anyio.create_task_group() as between:
+        between.start_soon(listener.serve, passed_on)
+        async with replicas(f"unix://{tmp_path}/between", 1) as (one,):
+            limiter = one.account.limiter(MODEL, 2, None)
+            with anyio.fail_after(60):
+                await serve(limiter)
+                for client in (*open_now,):
+                    await client.send(words)
+                await serve(limiter)
+                await until(lambda: one.shared.state()["redis"] == "up")
+                await serve(limiter)
+        between.cancel_scope.cancel()
+
+
+async def _pass_on(source: anyio.abc.SocketStream, target: anyio.abc.SocketStream) -> None:
+    with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
+        async for data in source:
+            await target.send(data)
+    await target.aclose()
 
 
 async def test_a_call_costs_two_requests_of_redis_whatever_its_model_said(redis_server: RedisServer) -> None:

@@ -6,6 +6,7 @@ A regular expression lets no other thread run: one that goes through a text agai
 from __future__ import annotations
 
 import io
+import struct
 import time
 import xml.etree.ElementTree as ET
 import zipfile
@@ -23,8 +24,15 @@ from support.jobs import document_job
 from support.made_books import book
 from support.made_metafiles import emf
 from support.made_mobi import mobi, overlaid
+from support.made_outlook import compound, message
+from support.made_outlook import packed as tnef
 from support.made_slides import looks, shape, show, slide, words
 from support.much_work import (
+    drawing_of_arrows,
+    drawing_of_comments,
+    drawing_of_labels,
+    field_in_pieces,
+    fields_in_fields,
     much_drawn,
     much_shown,
     much_typed,
@@ -150,6 +158,11 @@ def _closing_line(notes: list[str]) -> Any:
 def _addresses(value: Any) -> Any:
     deps: Any = None
     return with_public_addresses(deps, value)
+
+
+def _book(text: str) -> bytes:
+    said = 'xmlns="http://www.gribuser.ru/xml/fictionbook/2.0"'
+    return f"<FictionBook {said}><body><section>{text}</section></body></FictionBook>".encode()
 
 
 def _read_as(name: str) -> Callable[[bytes], object]:
@@ -348,6 +361,29 @@ CASES: dict[str, tuple[Callable[[Any], Any], Any]] = {
         f"notes of {unit!r}": (_notes, unit * (150_000 // len(unit)))
         for unit in ("<en-todo", "<en-media ", "<en-crypt>", "<li ", "<li --en-checked:true")
     },
+    **{
+        made.__name__: (_read_as("a.drawio"), made())
+        for made in (drawing_of_comments, drawing_of_arrows, drawing_of_labels)
+    },
+    **{
+        f"{tag} in a book": (_read_as("a.fb2"), _book(tag * 40_000))
+        for tag in ("<coverpage>", "<binary></binary><coverpage>")
+    },
+    **{made.__name__: (_read_as("a.docx"), made()) for made in (field_in_pieces, fields_in_fields)},
+    "attachments of a message": (
+        _read_as("a.msg"),
+        compound(
+            message({f"__attach_version1.0_#{n:08X}": {"__substg1.0_3704001F": b""} for n in range(4_000)})
+        ),
+    ),
+    "attachments of a winmail.dat": (
+        _read_as("winmail.dat"),
+        tnef(*((0x69002, bytes(14)), (0x18010, b"a.txt\0"), (0x6800F, b"said")) * 4_000),
+    ),
+    "properties of a winmail.dat": (
+        _read_as("winmail.dat"),
+        tnef((0x69003, struct.pack("<I", 200_000) + struct.pack("<HHI", 3, 0x17, 1) * 200_000)),
+    ),
     "names of attached files that are not read": (_left_out, [f"file {n}" for n in range(60_000)]),
     "marks of other turns that are talked about": (_shown, ["`<|user|>\n" * 5 * MILLION]),
     "pieces of an answer that end in nearly a mark": (_shown, ["<|aa|>" * 330 + "x"] * 1_000),

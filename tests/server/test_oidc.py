@@ -216,6 +216,35 @@ async def test_the_only_key_of_an_issuer_that_names_none_may_change(issuer: Issu
     assert issuer.asked.count("/keys") == 2
 
 
+async def test_a_key_that_changes_under_its_id_is_found_and_bad_signatures_do_not_make_it_ask_each_time(
+    issuer: Issuing,
+) -> None:
+    now = 100.0
+    known = an_issuer(issuer, lambda: now)
+    with anyio.fail_after(60):
+        await known.caller(issuer.token(), NOBODY)
+        issuer.publish("one", 2)
+        now += PAUSE_S
+        await known.caller(issuer.token(key=rsa_key(2)), NOBODY)
+        for _ in range(5):
+            with pytest.raises(Refused):
+                await known.caller(issuer.token(), NOBODY)
+    assert issuer.asked.count("/keys") == 2
+
+
+async def test_keys_that_share_an_id_let_in_whoever_has_a_token_of_any_of_them(issuer: Issuing) -> None:
+    first = issuer.keys
+    issuer.publish("one", 2)
+    odd = {"kid": "one", "kty": "RSA", "n": 5, "e": "AQAB"}
+    issuer.keys = [odd, *first, *issuer.keys, {**issuer.keys[1], "kid": "one"}]
+    known = an_issuer(issuer, time.monotonic)
+    for key, algorithm in ((rsa_key(0), "RS256"), (rsa_key(2), "PS256"), (ec_key(), "ES256")):
+        with anyio.fail_after(60):
+            await known.caller(issuer.token(key=key, alg=algorithm), NOBODY)
+    with anyio.fail_after(60), pytest.raises(Refused):
+        await known.caller(issuer.token(key=rsa_key(1)), NOBODY)
+
+
 async def test_those_whom_an_issuer_lets_in_have_the_limits_of_the_file(
     issuer: Issuing, tmp_path: Path
 ) -> None:

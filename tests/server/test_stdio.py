@@ -187,6 +187,26 @@ def test_pipes_that_let_nobody_wait_are_waited_for(tmp_path: Path) -> None:
         assert server.popen.returncode == 0
 
 
+@linux
+def test_calls_are_answered_though_nobody_reads_the_log(tmp_path: Path) -> None:
+    os.mkfifo(log := tmp_path / "log")
+    unread = os.open(log, os.O_RDWR)
+    fcntl.fcntl(unread, fcntl.F_SETPIPE_SZ, 4_096)
+    env = environment(tmp_path / "home", GLM_SIMULATE="1", GLM_LOG_LEVEL="info")
+    command = ("sh", "-c", f'exec "$0" "$@" 2>"{log}"', *COMMAND)
+    try:
+        with Stdio(env, tmp_path, command=command) as server:
+            server.initialize()
+            for _ in range(60):
+                assert said(server.call("chat", {"prompt": "hello"}))
+            full = os.read(unread, 1 << 20)
+            server.call("chat", {"prompt": "hello"})
+            assert b"INFO" in full
+            assert b"records were left out here: stderr was not read\n" in os.read(unread, 1 << 20)
+    finally:
+        os.close(unread)
+
+
 def waiting_in(pipe: int) -> int:
     """How many bytes lie there to be read."""
     return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)

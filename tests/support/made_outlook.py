@@ -19,30 +19,36 @@ class _Entry:
     kind: int  # 5 the root, 1 a storage, 2 a stream
     data: bytes = b""
     child: int = _FREE
+    left: int = _FREE
     right: int = _FREE
     start: int = _END
 
 
 def compound(tree: Tree) -> bytes:
-    """A compound file; streams are filled up with zeros to 4,096 bytes, below which they would lie in another place."""
+    """A compound file; streams that hold something are filled up with zeros to 4,096 bytes, below which they would lie in
+    another place.
+    """
     entries = [_Entry("Root Entry", 5)]
 
     def add(children: Tree) -> int:
-        first = previous = _FREE
-        for name, value in children.items():
-            number = len(entries)
+        numbers = []
+        for name, value in sorted(children.items(), key=lambda item: (len(item[0]), item[0].upper())):
+            numbers.append(number := len(entries))
             is_stream = isinstance(value, bytes)
-            entries.append(
-                _Entry(name, 2 if is_stream else 1, value.ljust(4096, b"\0") if is_stream else b"")
-            )
+            filled = value.ljust(4096, b"\0") if is_stream and value else b""
+            entries.append(_Entry(name, 2 if is_stream else 1, filled))
             if not is_stream:
                 entries[number].child = add(value)
-            if previous == _FREE:
-                first = number
-            else:
-                entries[previous].right = number
-            previous = number
-        return first
+        return middle(numbers)
+
+    def middle(numbers: list[int]) -> int:
+        """They are kept as a tree that is as deep on one side as on the other."""
+        if not numbers:
+            return _FREE
+        half = len(numbers) // 2
+        entries[numbers[half]].left = middle(numbers[:half])
+        entries[numbers[half]].right = middle(numbers[half + 1 :])
+        return numbers[half]
 
     entries[0].child = add(tree)
     directory_sectors = -(-len(entries) * 128 // _SECTOR)
@@ -84,7 +90,7 @@ def _written(entry: _Entry) -> bytes:
             len(name) + 2,
             entry.kind,
             1,
-            _FREE,
+            entry.left,
             entry.right,
             entry.child,
             0,

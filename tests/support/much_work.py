@@ -6,7 +6,7 @@ import struct
 from types import SimpleNamespace
 from typing import Any
 
-from support.made_documents import ofd, zipped
+from support.made_documents import docx, ofd, zipped
 
 
 def narrow_bitmap(height: int) -> bytes:
@@ -87,3 +87,45 @@ def narrow_tiff(height: int, strips: int) -> bytes:
         tags += struct.pack("<HHII", tag, 4, count, value if count > 1 else one)
     lists = struct.pack("<I", 98) * strips + struct.pack("<I", height) * strips
     return tags + bytes(4) + lists + bytes(height)
+
+
+def drawing_of_comments() -> bytes:
+    """A label of draw.io with comments that do not end."""
+    return _drawing(f'<mxCell id="a" parent="1" style="html=1" value="{"&lt;!--" * 1_000_000}"/>')
+
+
+def drawing_of_arrows() -> bytes:
+    """One of thousands of arrows to a shape of many words."""
+    shape = f'<mxCell id="a" parent="1" value="{"words " * 100_000}"/>'
+    arrow = '<mxCell id="e{0}" parent="1" edge="1" source="a" target="a" value="{0}"/>'
+    return _drawing(shape + "".join(map(arrow.format, range(5_000))))
+
+
+def drawing_of_labels() -> bytes:
+    """One of tens of thousands of labels on one arrow."""
+    label = f'<mxCell id="w{{0}}" parent="e" value="{"word " * 20}"/>'
+    return _drawing('<mxCell id="e" parent="1" edge="1"/>' + "".join(map(label.format, range(50_000))))
+
+
+def _drawing(cells: str) -> bytes:
+    return f"<mxGraphModel><root>{cells}</root></mxGraphModel>".encode()
+
+
+def field_in_pieces() -> bytes:
+    """A field of Word whose instruction comes in tens of thousands of pieces."""
+    pieces = f"<w:r><w:instrText>{'EQ words ' * 12}</w:instrText></w:r>" * 80_000
+    return _of_word(f"{_sign('begin')}{pieces}{_sign('separate')}<w:r><w:t>x</w:t></w:r>{_sign('end')}")
+
+
+def fields_in_fields() -> bytes:
+    """Fields of Word that do not end, with words in each."""
+    opened = _sign("begin") + "<w:r><w:instrText>EQ a</w:instrText></w:r>" + _sign("separate")
+    return _of_word((opened + "<w:r><w:t>x</w:t></w:r>") * 8_000)
+
+
+def _sign(kind: str) -> str:
+    return f'<w:r><w:fldChar w:fldCharType="{kind}"/></w:r>'
+
+
+def _of_word(runs: str) -> bytes:
+    return docx(f"<w:p>{runs}</w:p>")

@@ -40,8 +40,8 @@ Hears = dict[str, Callable[[str], None]]
 Run = Callable[[], Coroutine[Any, Any, None]]
 
 
-# What reading a message of a stranger raises.
-BAD_WORDS = (ValueError, TypeError, KeyError, OverflowError, RecursionError)
+# What reading a message of a stranger raises, by us or by the library.
+BAD_WORDS = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
 
 
 class Lost(Exception):

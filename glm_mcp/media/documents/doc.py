@@ -28,6 +28,7 @@ _R = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 _M = "http://schemas.openxmlformats.org/officeDocument/2006/math"
 _SAVE = "Save it as DOCX or PDF."
 _DAMAGED = (OSError, ValueError, IndexError, KeyError, struct.error)
+_INSTRUCTION = 1_000  # characters of a field's, of which the second word may name a program
 _SINCE = 0xC1  # the version of Word 97
 _MARKS = re.compile("[\x00-\x1f]")
 _NONE = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff]")
@@ -227,7 +228,8 @@ class _Parts:
             at = 0
             for sign in [*_MARKS.finditer(letters), None]:
                 if plain := letters[at : sign.start() if sign else None]:
-                    self._instruction += plain if any(codes) else ""
+                    if any(codes) and len(self._instruction) < _INSTRUCTION:
+                        self._instruction += plain
                     run.extend(self._letters(plain, properties, "instrText" if any(codes) else "t"))
                 if sign:
                     if (

@@ -139,7 +139,7 @@ def pages(data: bytes, image: Image.Image, options: Options, notes: list[str]) -
                 decode.check_pixels(image, options.name)
             pixel = tiff.pixel_height(image)
             shown = deep.load(data, image, notes, page=place)
-        pixel = max(1, round(shown.height * pixel)) / shown.height
+            pixel = max(1, round(shown.height * pixel)) / shown.height
         made = _cut(shown, replace(share, pixel=pixel), notes)
         if total > 1:
             title = f"page {page} of {total}"

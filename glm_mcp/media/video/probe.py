@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from glm_mcp.media.video.reader import VideoReader
 
 PIXELS = 40_000_000  # a frame of 8K is 33 MP; larger ones do not fit the worker's memory
+WIDEST = 8  # times as wide as high: a pixel of film or tape is two; beyond it is damage
 MEASURE_SECONDS = 8.0  # to find the end of a file that does not name it; some gigabytes
 
 
@@ -64,8 +65,9 @@ def probe(reader: VideoReader) -> Facts:
     claims, duration, whole, measured = _length(reader)
     stream, container = reader.stream, reader.container  # measuring may have opened the file anew
     turn = transposition(frame)
-    sar = float(stream.sample_aspect_ratio or 1) or 1.0
-    width, height = round(frame.width * sar), frame.height
+    sar = float(stream.sample_aspect_ratio or 1)
+    sar = sar if 1 / WIDEST <= sar <= WIDEST else 1.0
+    width, height = max(1, round(frame.width * sar)), frame.height
     if turn in SWAPS:
         width, height = height, width
     if not whole:

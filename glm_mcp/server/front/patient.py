@@ -5,7 +5,9 @@ made its own pipes so hands them on so.
 from __future__ import annotations
 
 import os
+import stat
 import sys
+from collections.abc import Callable
 
 
 def read(descriptor: int, most: int) -> bytes:
@@ -25,6 +27,25 @@ def write(descriptor: int, line: bytes) -> None:
             rest = rest[os.write(descriptor, rest) :]
         except BlockingIOError:
             _wait(descriptor, writing=True)
+
+
+def room(descriptor: int) -> Callable[[int, int], bool] | None:
+    """Tells whether so many bytes are surely written without waiting, after so many milliseconds at most; None where that
+    cannot be told. Raises OSError.
+    """
+    if sys.platform == "win32":
+        return None
+    mode = os.fstat(descriptor).st_mode
+    # Python promises it of pipes; Linux holds it for the sockets, too, that Node gives its children.
+    if not (stat.S_ISFIFO(mode) or (sys.platform == "linux" and stat.S_ISSOCK(mode))):
+        return None
+    import select
+
+    asked = select.poll()
+    asked.register(descriptor, select.POLLOUT)
+    return lambda size, within: (
+        size <= select.PIPE_BUF and asked.poll(within) == [(descriptor, select.POLLOUT)]
+    )
 
 
 def _wait(descriptor: int, *, writing: bool) -> None:

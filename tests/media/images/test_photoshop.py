@@ -149,6 +149,14 @@ async def test_light_of_32_bits_is_shown_as_on_a_screen(
         assert shown(picture).convert("RGB").getpixel((0, 0)) == (255, 20, 20)
 
 
+async def test_a_large_document_whose_layers_are_longer_than_any_file_is_damaged() -> None:
+    whole = photoshop(*corners(60, 40).split(), version=2, layers=3)
+    head = whole.index(struct.pack(">Qh", 2, 3)) - 8
+    broken = whole[:head] + b"\xff" * 8 + whole[head + 8 :]
+    with pytest.raises(UnsupportedMedia, match="the file is damaged"):
+        await one(broken, "a.psb")
+
+
 @each("end", [20, 30, 44, 60])
 async def test_a_large_document_that_breaks_off_is_damaged(end: int) -> None:
     with pytest.raises(UnsupportedMedia, match="the file is damaged"):

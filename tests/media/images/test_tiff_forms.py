@@ -15,7 +15,7 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2
 from support.cases import each
 from support.pictures import corners, seen, shown, source
 
-from glm_mcp.errors import MediaTooLarge
+from glm_mcp.errors import MediaTooLarge, UnsupportedMedia
 from glm_mcp.media.images.prepare import prepare_images
 from glm_mcp.media.types import Picture
 from glm_mcp.registry import CARDS
@@ -165,3 +165,8 @@ async def test_packed_values_that_break_off_are_shown_so_far_and_too_many_refuse
     assert made.notes
     with pytest.raises(MediaTooLarge):
         await one(tiff([b"\0" * 99], (60_000, 60_000), (10,) * 3))
+
+
+async def test_a_page_without_rows_is_damaged() -> None:
+    with pytest.raises(UnsupportedMedia, match="the file is damaged"):
+        await one(tiff([b"\x80" * 12], (4, 0), (8, 8, 8)))

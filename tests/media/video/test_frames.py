@@ -108,6 +108,12 @@ def test_pixels_that_are_not_square_are_made_square() -> None:
     assert (facts["facts"]["width"], facts["facts"]["height"]) == (640, 192)
 
 
+def test_pixels_wider_than_any_are_square() -> None:
+    facts, _ = framed(make(Film(regular(0.4), sar=(300, 1))), max_frames=1)
+    square, _ = framed(make(Film(regular(0.4))), max_frames=1)
+    assert facts["facts"]["width"] == square["facts"]["width"]
+
+
 def test_an_hdr_video_is_read_and_said_to_be_one() -> None:
     facts, blobs = framed(make(Film(SHORT, hdr=True)), max_frames=2)
     assert len(blobs) == 2

@@ -68,3 +68,16 @@ async def test_pictures_that_are_missing_or_damaged_cost_no_words(
         error = await fail(client, "read_document", documents="bare.hwp")
     assert error.startswith("config: no API key is set")
     assert not sim.received
+
+
+@pytest.mark.extreme
+async def test_a_picture_of_more_than_is_taken_is_told_from_one_that_is_damaged(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    keep(folders, "a.hwp", hwp(in_text(1) + in_text(2), pictures=[RED, BLUE + bytes(70_000_000)]))
+    sim.queue(Reply("Page one.", times=1))
+    async with connect() as client:
+        text = await say(client, "read_document", documents="a.hwp")
+    assert text.startswith("Page one.")
+    assert "left out, pictures beyond 100, 64 MB or 20 MB each (ask for fewer pages): the text" in text
+    assert "damaged" not in text

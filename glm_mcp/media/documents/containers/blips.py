@@ -18,19 +18,24 @@ _SUFFIXES = {
 _ONE_SUM = (0x3D4, 0x216, 0x542, 0x46A, 0x6E2, 0x6E0, 0x7A8, 0x6E4)
 _DRAWN = (0xF01A, 0xF01B, 0xF01C)
 _HEAD, _PACKED, _AS_IT_IS = 34, 32, 0xFE  # bytes before a drawing, and the one that says whether it is packed
-_UNPACKED, _ALL = 20_000_000, 500_000_000  # bytes of a drawing, and of all that are unpacked
+_UNPACKED, _ALL = 20_000_000, 500_000_000  # bytes of a picture, and of all that are unpacked
 _PICTURES = 5_000  # of one store
 
 
 class Blip(NamedTuple):
-    """`suffix`: of a file of that kind. `held`: its bytes, as they lie there."""
+    """`suffix`: of a file of that kind. `held`: its bytes, as they lie there; `is_packed`: by bare Deflate."""
 
     suffix: str
     held: bytes
     is_drawing: bool = False
+    is_packed: bool = False
 
     def data(self) -> bytes:
-        """The bytes of that file; of a drawing, which is mostly packed, b"" where they are damaged, or too many."""
+        """The bytes of that file; of a drawing, which is mostly packed, b"" where they are damaged, or too many; of what is
+        packed, one more than are taken of a picture where they are too many.
+        """
+        if self.is_packed:
+            return _deflated(self.held)
         return _drawing(self.held) if self.is_drawing else self.held
 
 
@@ -53,6 +58,13 @@ def blip(data: bytes, at: int, most: int) -> Blip | None:
         return Blip(_SUFFIXES[kind], data[at + 8 + sums : end], is_drawing=True) if size <= most else None
     start = at + 8 + sums + 1
     return Blip(_SUFFIXES[kind], data[start : at + 8 + size]) if size <= most else None
+
+
+def _deflated(held: bytes) -> bytes:
+    try:
+        return zlib.decompressobj(-15).decompress(held, _UNPACKED + 1)
+    except zlib.error:
+        return b""
 
 
 def _drawing(held: bytes) -> bytes:
@@ -111,5 +123,5 @@ class Blips:
             return b""
         picture = self._pictures[path]
         data = picture.data()
-        self._room -= len(data) * picture.is_drawing
+        self._room -= len(data) * (picture.is_drawing or picture.is_packed)
         return data[:most]

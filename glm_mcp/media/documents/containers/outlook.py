@@ -87,13 +87,7 @@ class Message:
         return bytes(self._container.openstream(where).read()) if self._container.exists(where) else b""
 
     def _storages(self, prefix: str) -> list[str]:
-        depth = len(self._path)
-        names = {
-            entry[depth]
-            for entry in self._container.listdir(streams=True, storages=True)
-            if len(entry) > depth and entry[:depth] == self._path and entry[depth].startswith(prefix)
-        }
-        return sorted(names)
+        return sorted({name for name in self._container.inside(self._path) if name.startswith(prefix)})
 
     def _text(self, number: str, *path: str) -> str:
         """A property that is text, in Unicode or in the message's code page."""

@@ -51,31 +51,35 @@ def tnef_mail(data: bytes, name: str, depth: int) -> Mail:
 
 
 class _Container:
-    """As olefile shows one."""
+    """As `compound_file` gives one."""
 
     def __init__(self, streams: Streams) -> None:
         self._streams = streams
+        self._inside: dict[tuple[str, ...], dict[str, None]] = {}
+        for path in streams:
+            for end, name in enumerate(path):
+                self._inside.setdefault(path[:end], {})[name] = None
 
     def exists(self, path: list[str]) -> bool:
-        return any(known[: len(path)] == tuple(path) for known in self._streams)
+        return tuple(path) in self._streams or tuple(path) in self._inside
 
     def openstream(self, path: list[str]) -> io.BytesIO:
         return io.BytesIO(self._streams[tuple(path)])
 
-    def listdir(self, *, streams: bool, storages: bool) -> list[list[str]]:  # noqa: ARG002 - as its reader calls it
-        return [list(path) for path in self._streams]
+    def inside(self, path: list[str]) -> list[str]:
+        return list(self._inside.get(tuple(path), ()))
 
 
 def _lay_out(data: bytes, path: tuple[str, ...], streams: Streams, depth: int) -> None:
     if not data.startswith(MAGIC):
         raise ValueError("no TNEF")
     own: Streams = {}
-    fixed: dict[tuple[str, ...], bytes] = {path: bytes(24 if path else 32)}
+    fixed = {path: bytearray(24 if path else 32)}
     page, at, count = b"", path, 0
     for number, value in _attributes(data):
         if number == _ATTACHED:
             at = (*path, f"__attach_version1.0_#{count:08X}")
-            fixed[at] = bytes(8)
+            fixed[at] = bytearray(8)
             count += 1
         elif number == _CODE_PAGE:
             page = struct.pack("<HHI4s4x", 3, 0x3FFD, 6, value[:4])
@@ -91,7 +95,7 @@ def _lay_out(data: bytes, path: tuple[str, ...], streams: Streams, depth: int) -
                     streams[*at, f"__substg1.0_{name:04X}{kind:04X}"] = raw
     fixed[path] += page
     streams |= {where: value for where, value in own.items() if where not in streams}
-    streams |= {(*where, "__properties_version1.0"): table for where, table in fixed.items()}
+    streams |= {(*where, "__properties_version1.0"): bytes(table) for where, table in fixed.items()}
 
 
 def _attributes(data: bytes) -> Iterator[tuple[int, bytes]]:

@@ -18,7 +18,7 @@ from glm_mcp.text import unescaped
 _UNPACKED = 50 * 1024 * 1024  # bytes of a page
 _SAVE = "Export it as PNG, SVG or PDF in draw.io."
 _BREAKS = re.compile(r"<(?:br|/?p|/?div|/?li|/?tr|/?h\d|hr)\b[^<>]{0,500}>", re.IGNORECASE)
-_TAGS = re.compile(r"</?[A-Za-z][^<>]{0,2000}>|<!--.{0,2000}?-->", re.DOTALL)
+_TAGS = re.compile(r"</?[A-Za-z][^<>]{0,2000}>")
 _DEEP = 50  # shapes in shapes
 
 
@@ -39,6 +39,7 @@ def _graph(page: ET.Element, name: str) -> Graph:
     graph = Graph()
     places: dict[str, tuple[float, float, str]] = {}
     arrows: dict[str, Arrow] = {}
+    beside: dict[str, list[str]] = {}  # words of an arrow, in cells of their own
     for e in page.iter():
         # What was given data of its own stands around its cell, with its words.
         cell = (
@@ -59,7 +60,7 @@ def _graph(page: ET.Element, name: str) -> Graph:
             heads = _has_head(style, "startArrow", "none"), _has_head(style, "endArrow", "classic")
             arrows[own] = Arrow(cell.get("source") or "", cell.get("target") or "", text, heads)
         elif parent in arrows:
-            arrows[parent].text += f" {text}"
+            beside.setdefault(parent, []).append(text)
         elif parent:
             graph.shapes[own] = Shape(text, parent=parent)
     for own, shape in graph.shapes.items():
@@ -67,6 +68,8 @@ def _graph(page: ET.Element, name: str) -> Graph:
         while at in places and deep < _DEEP:
             x, y, at = places[at]
             shape.x, shape.y, deep = shape.x + x, shape.y + y, deep + 1
+    for own, words in beside.items():
+        arrows[own].text = " ".join([arrows[own].text, *words])
     graph.arrows = list(arrows.values())
     return graph
 
@@ -85,7 +88,16 @@ def _unpacked(text: str, name: str) -> bytes:
 def _words(value: str, style: str) -> str:
     if not re.search(r"(?:^|;)html=1(?:;|$)", style):
         return value  # as it is: a List<Order>
-    return unescaped(_TAGS.sub("", _BREAKS.sub(" ", value)))
+    return unescaped(_TAGS.sub("", _BREAKS.sub(" ", _without_comments(value))))
+
+
+def _without_comments(value: str) -> str:
+    """One that does not end stays: looked for from each beginning, a label of megabytes took minutes."""
+    kept, at = list[str](), 0
+    while (start := value.find("<!--", at)) >= 0 and (end := value.find("-->", start + 4)) >= 0:
+        kept.append(value[at:start])
+        at = end + 3
+    return "".join([*kept, value[at:]])
 
 
 def _has_head(style: str, key: str, usual: str) -> bool:

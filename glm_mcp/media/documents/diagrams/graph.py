@@ -40,10 +40,11 @@ class Graph:
     def markdown(self) -> str:
         inside: dict[str, list[str]] = {}
         for name, shape in self.shapes.items():
+            shape.text = _line(shape.text)  # once: thousands of arrows may lead to it
             inside.setdefault(shape.parent if shape.parent in self.shapes else "", []).append(name)
         for shape in self.shapes.values():
-            if words := _line(shape.text):
-                self._within.setdefault(shape.parent, words)
+            if shape.text:
+                self._within.setdefault(shape.parent, shape.text)
         lines = list(self._list(inside, "", 0))
         said = list(dict.fromkeys(filter(None, map(self._arrow, self.arrows))))
         return "\n".join([*lines, *(["", "Arrows:", "", *said] if said else [])])
@@ -52,7 +53,7 @@ class Graph:
         """What holds no words is not listed, but what it holds is."""
         names = inside.pop(parent, [])
         for name in sorted(names, key=lambda n: (self.shapes[n].y // _ROW, self.shapes[n].x)):
-            text = _line(self.shapes[name].text)
+            text = self.shapes[name].text
             if text:
                 yield f"{'  ' * depth}- {text}"
             yield from self._list(inside, name, min(depth + bool(text), _DEEP))
@@ -68,7 +69,7 @@ class Graph:
     def _named(self, name: str) -> str:
         """The words of a shape, or of the first one in it that has any."""
         shape = self.shapes.get(name)
-        words = "" if shape is None else _line(shape.text) or self._within.get(name, _SILENT)
+        words = "" if shape is None else shape.text or self._within.get(name, _SILENT)
         return words if len(words) <= _NAME else f"{words[:_NAME]}…"
 
 

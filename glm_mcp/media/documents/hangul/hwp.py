@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import struct
 import zlib
@@ -27,7 +28,6 @@ _DEEP = 60  # records in records
 _NUMBERING, _BULLET, _PARA_SHAPE = 23, 24, 25
 _PARAGRAPH, _TEXT, _CONTROL, _LIST, _TABLE, _FORMULA = 66, 67, 71, 72, 77, 88
 _BINARY, _EMBEDDED, _PICTURE = 18, 1, 85
-_PICTURE_BYTES = 64_000_000  # of all that are shown to a model
 _DRAWN = {84: "ole", 85: "pic", 95: "chart", 98: "video"}
 _HEADINGS = ("NONE", "OUTLINE", "NUMBER", "BULLET")
 _NUMBERS = (
@@ -77,13 +77,10 @@ def pictures_of_hwp(file: BinaryIO, params: dict[str, Any], left_out: LeftOut) -
             document = _Document(container, name)
             every = (one for section in document.sections() for one in shown_in(section, document.pictures))
             shown = kept(left_out, list(every), "")
-            held, room = dict[str, bytes](), _PICTURE_BYTES
-            for path in dict.fromkeys(one.part for one in shown):
-                held[path] = document.picture(path, room)
-                room -= len(held[path])
+            held = {path: document.picture(path) for path in dict.fromkeys(one.part for one in shown)}
     except _DAMAGED:
         raise UnsupportedMedia(f"{name} is damaged: its text cannot be read", _SAVE) from None
-    return Blips(name, left_out, {path: Blip("", data) for path, data in held.items()}), shown
+    return Blips(name, left_out, held), shown
 
 
 class _Document:
@@ -118,15 +115,12 @@ class _Document:
             data = _unpacked(self._container.openstream(place).read(), self._name, self._packed)
             yield _section(_records(data))
 
-    def picture(self, path: str, most: int) -> bytes:
-        """b"" for one that is damaged, or unpacks to more."""
-        try:
+    def picture(self, path: str) -> Blip:
+        """Without bytes where it is damaged."""
+        data = b""
+        with contextlib.suppress(OSError):
             data = bytes(self._container.openstream(["BinData", path]).read())
-            if self._are_packed[path]:
-                data = zlib.decompressobj(-15).decompress(data, most + 1)
-        except (OSError, zlib.error):
-            return b""
-        return data if len(data) <= most else b""
+        return Blip("", data, is_packed=self._are_packed[path])
 
 
 def _unpacked(data: bytes, name: str, packed: bool) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import itertools
 import re
 from typing import Any
 
@@ -20,8 +21,10 @@ _MEANT = {
 }
 _BINARY = re.compile(r"<binary\b([^<>]{0,500})>([^<]*+)</binary\s{0,9}>")
 _ID = re.compile(r"""\bid\s{0,9}=\s{0,9}["']([^"']{1,300})["']""")
-_COVER = re.compile(r"<coverpage\b[^<>]{0,200}>.{0,2000}?</coverpage>", re.DOTALL)
+_COVER = re.compile(r"<coverpage\b[^<>]{0,200}>(?:(?!<coverpage).){0,2000}?</coverpage>", re.DOTALL)
 _IMAGE = re.compile(r"<image\b([^<>]{0,2000}?)\b(?:\w{1,20}:)?href(?=\s{0,9}=)")
+_OPEN_OR_END = re.compile(r"<(/?)[A-Za-z][^<>]*(?<!/)>")
+_DEEP = 1_000  # elements in elements, each of which the tree is built through to know what its name means
 _LINES = ("v", "text-author", "empty-line")  # of poems and sayings
 
 
@@ -46,7 +49,8 @@ def book_soup(html: str) -> Any:
     from bs4 import FeatureNotFound
 
     try:
-        soup = tree(html[start:], "xml")  # without definitions before it, which may name other files
+        # Without definitions before it, which may name other files.
+        soup = tree(html[start:], "lxml" if _is_deep(html) else "xml")
     except FeatureNotFound:
         return None
     for gone in soup.find_all(("binary", "document-info")):  # pictures, and what wrote the file
@@ -57,3 +61,8 @@ def book_soup(html: str) -> Any:
     for element in soup.find_all((*_MEANT, *_LINES)):
         element.name = _MEANT.get(element.name, "p")
     return soup
+
+
+def _is_deep(html: str) -> bool:
+    depths = itertools.accumulate(-1 if tag[1] else 1 for tag in _OPEN_OR_END.finditer(html))
+    return any(depth > _DEEP for depth in depths)

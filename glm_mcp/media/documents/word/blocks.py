@@ -44,11 +44,9 @@ def joined(blocks: list[Block]) -> list[str]:
 
 def _close(blocks: list[Block]) -> list[str]:
     out: list[str] = []
-    for before, block in zip([None, *blocks], blocks, strict=False):
-        if before is not None and before.is_item and block.is_item:
-            out[-1] += f"\n{block.text}"
-        else:
-            out.append(block.text)
+    for are_items, run in itertools.groupby(blocks, key=lambda block: block.is_item):
+        texts = [block.text for block in run]
+        out += ["\n".join(texts)] if are_items else texts
     return out
 
 

@@ -65,13 +65,14 @@ class Story:
 
 @dataclass(slots=True)
 class _Field:
-    """A field that is open: its instruction, whether its result has begun (behind how many pieces), and what it shows
-    without one.
+    """A field that is open: its instruction in pieces, whether its result has begun (behind how many pieces), where that
+    leads, and what it shows without one.
     """
 
-    code: str = ""
+    codes: list[str] = field(default_factory=list)
     in_result: bool = False
     at: int = 0
+    url: str = ""
     shows: str = ""
     usual: str = ""  # the text of one to type in, until a result begins
 
@@ -95,9 +96,8 @@ class Inline:
             self._node(node, tag(node), look)
 
     def _write(self, text: str, look: Look) -> None:
-        for field_ in self._fields:
-            url = address(field_.code) if field_.in_result else ""
-            look = replace(look, url=url) if url else look
+        if self._fields and (url := self._fields[-1].url):
+            look = replace(look, url=url)
         if self._remarks and text:  # one on a part of a word stands behind the word
             at = len(self.pieces) - self._remarks
             rest = _REST_OF_WORD.match(text) if at and self.pieces[at - 1][0][-1:].isalnum() else None
@@ -112,7 +112,7 @@ class Inline:
             self._write(self._letters(node.text or ""), look)
         elif name == "w:instrText":
             if self._fields and not self._fields[-1].in_result:
-                self._fields[-1].code += node.text or ""
+                self._fields[-1].codes.append(node.text or "")
         elif name == "w:r":
             style = self._story.styles.character(value(node, "w:rPr", "w:rStyle") or "")
             fonts = child(node, "w:rPr", "w:rFonts")
@@ -192,15 +192,17 @@ class Inline:
     def _field(self, node: ET.Element, look: Look) -> None:
         match attribute(node, "fldCharType"):
             case "begin":
-                self._fields.append(_Field(shows=_form_value(node), usual=_usual_text(node)))
+                around = self._fields[-1].url if self._fields else ""
+                self._fields.append(_Field(url=around, shows=_form_value(node), usual=_usual_text(node)))
             case "separate" if self._fields:
-                self._fields[-1].in_result, self._fields[-1].at = True, len(self.pieces)
-                self._fields[-1].usual = ""
+                begun = self._fields[-1]
+                begun.in_result, begun.at, begun.usual = True, len(self.pieces), ""
+                begun.url = address("".join(begun.codes)) or begun.url
             case "end" if self._fields:
                 ended = self._fields.pop()
                 has_result = ended.in_result and any(text.strip() for text, _ in self.pieces[ended.at :])
-                shown = ended.shows or ended.usual or ("" if has_result else shown_without_result(ended.code))
-                if shown:
+                instead = "" if has_result else shown_without_result("".join(ended.codes))
+                if shown := ended.shows or ended.usual or instead:
                     self._write(shown, look)
 
     def _footnote(self, kind: str, number: str) -> None:

@@ -13,7 +13,7 @@ from glm_mcp.media.images.tiff import first_tags
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _COLOURS = 256, 257, 258, 259, 262
 _OFFSETS, _LENGTHS, _PLANES, _EXTRA, _FORMAT, _TILED = 273, 279, 284, 338, 339, 322
 _MOST_BITS = 32
-_BYTES = 1 << 17  # at once: while they are parted, each bit takes one
+_BYTES = 1 << 20  # at once: while they are parted, each bit takes one
 # By what the values of a pixel mean, and how many there are.
 _MODES = {(0, 1): "L", (1, 1): "L", (2, 3): "RGB", (2, 4): "RGBA", (5, 4): "CMYK"}
 _WHITE_IS_LEAST, _COVERS = 0, (2,)

@@ -41,7 +41,7 @@ def simple(data: bytes) -> bytes:
             numbers = struct.unpack_from(form, data, start)
             start += struct.calcsize(form)
             size, lengths = sum(numbers[:lines]), struct.pack(f">{lines}H", *numbers[:lines])
-    except (struct.error, KeyError):
+    except (struct.error, KeyError, OverflowError):
         return data
     head = MARK + struct.pack(">H6xHIIHH", 1, kept, height, width, depth, mode)
     return (

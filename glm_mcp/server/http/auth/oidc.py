@@ -6,6 +6,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -33,6 +34,7 @@ FRESH_S = 3_600.0  # after which the keys are fetched again, so that one taken b
 FRESH_PAUSE_S = 60.0  # between two tries of that: of an issuer that hangs each takes somebody's time
 FETCH_S = 5.0
 WAITING = 100  # requests for that: each holds a connection, and anybody can make up a key id
+TRIED = 8  # keys for one token
 DOCUMENT_BYTES = 1_000_000
 NAME_CHARS = 64
 
@@ -55,8 +57,8 @@ class Issuer:
     ) -> None:
         self.url, self._audience, self._scopes, self._name_claim = url, audience, scopes, name_claim
         self._challenge, self._clock = challenge, clock
-        self._keys: dict[str, Mapping[str, Any]] = {}
-        self._bound: dict[tuple[str, str], jwt.PyJWK] = {}
+        self._keys: dict[str, list[Mapping[str, Any]]] = {}  # by their id; some have one, or none, in common
+        self._bound: dict[tuple[str, str], list[jwt.PyJWK]] = {}
         self._fetched = self._tried = float("-inf")
         self._fetching = anyio.Lock()
 
@@ -69,13 +71,15 @@ class Issuer:
 
         try:
             header = jwt.get_unverified_header(token)
+            keys = await self._fitting(header)
             try:
-                claims = self._claims(token, await self._key(header))
+                claims = self._claims(token, keys)
             except jwt.InvalidSignatureError:
-                if "kid" in header:
+                before = self._fetched
+                await self._fetch_now()  # there may be another key under that id by now
+                if self._fetched == before:
                     raise
-                await self._fetch(anew=True)  # the one key may be another by now
-                claims = self._claims(token, await self._key(header))
+                claims = self._claims(token, await self._fitting(header))
             owner = owner_of("oidc", self.url, subject := _subject(claims))
         except jwt.ExpiredSignatureError:
             raise self._invalid("the token has expired") from None
@@ -94,52 +98,60 @@ class Issuer:
         shown = (one_line(named) if isinstance(named, str) else "") or one_line(subject) or owner
         return replace(rights, name=shown[:NAME_CHARS], owner=owner)
 
-    def _claims(self, token: str, key: jwt.PyJWK) -> dict[str, Any]:
-        """Raises errors of jwt."""
+    def _claims(self, token: str, keys: list[jwt.PyJWK]) -> dict[str, Any]:
+        """By the first of the keys that it was signed with. Raises errors of jwt."""
         import jwt
 
-        return jwt.decode(
-            token,
-            key,
-            algorithms=ALGORITHMS,
-            audience=self._audience,
-            issuer=self.url,
-            leeway=LEEWAY_S,
-            options={"require": ["exp", "iss", "aud", "sub"], "enforce_minimum_key_length": True},
-        )
+        for key in keys:
+            with suppress(jwt.InvalidSignatureError):
+                return jwt.decode(
+                    token,
+                    key,
+                    algorithms=ALGORITHMS,
+                    audience=self._audience,
+                    issuer=self.url,
+                    leeway=LEEWAY_S,
+                    options={"require": ["exp", "iss", "aud", "sub"], "enforce_minimum_key_length": True},
+                )
+        raise jwt.InvalidSignatureError
 
     def _invalid(self, why: str) -> Exception:
         return self._challenge.refused(401, "invalid_token", why)
 
-    async def _key(self, header: Mapping[str, Any]) -> jwt.PyJWK:
-        """The published key that a token names, bound to the token's algorithm."""
+    async def _fitting(self, header: Mapping[str, Any]) -> list[jwt.PyJWK]:
+        """The published keys that a token may be signed with, bound to its algorithm; one at least."""
         import jwt
 
         algorithm, ident = header.get("alg"), header.get("kid", "")
         if algorithm not in ALGORITHMS or not isinstance(ident, str):
             raise jwt.InvalidAlgorithmError
-        found = self._published(ident)
-        if found is None and self._fetching.statistics().tasks_waiting >= WAITING:
-            said = "the issuer of tokens is slow, and many wait for its keys; try again in a moment"
-            raise self._challenge.refused(503, "temporarily_unavailable", said)
-        if found is None or self._clock() - self._fetched > FRESH_S:
-            await self._fetch(anew=found is None)
-            found = self._published(ident)
+        if not self._published(ident):
+            await self._fetch_now()
+        elif self._clock() - self._fetched > FRESH_S:
+            await self._fetch(anew=False)
         if not self._keys:
             raise self._challenge.refused(
                 503, "temporarily_unavailable", "the issuer of tokens is not reached, or has no keys"
             )
-        if found is None or (found.get("alg") or algorithm) != algorithm:
+        named = self._published(ident)
+        if named and (ident, algorithm) not in self._bound:
+            self._bound[ident, algorithm] = _bound(named, algorithm)
+        if not (keys := self._bound.get((ident, algorithm))):
             raise jwt.InvalidKeyError
-        if (ident, algorithm) not in self._bound:
-            self._bound[ident, algorithm] = jwt.PyJWK(dict(found), algorithm)
-        return self._bound[ident, algorithm]
+        return keys
 
-    def _published(self, ident: str) -> Mapping[str, Any] | None:
-        """The key of that id; the only one there is, for a token that names none."""
+    def _published(self, ident: str) -> list[Mapping[str, Any]]:
+        """The keys of that id; the only one there is, for a token that names none."""
         if not ident and len(self._keys) == 1:
             return next(iter(self._keys.values()))
-        return self._keys.get(ident)
+        return self._keys.get(ident, [])
+
+    async def _fetch_now(self) -> None:
+        """Fetches the keys, for a token that is not good by those that are known. Raises Refused where many do."""
+        if self._fetching.statistics().tasks_waiting >= WAITING:
+            said = "the issuer of tokens is slow, and many wait for its keys; try again in a moment"
+            raise self._challenge.refused(503, "temporarily_unavailable", said)
+        await self._fetch(anew=True)
 
     async def _fetch(self, *, anew: bool) -> None:
         """Fetches the keys. `anew`: the caller cannot do without; else it goes on with those that are there."""
@@ -156,7 +168,9 @@ class Issuer:
                     keys = (await self._document(str(found.get("jwks_uri")))).get("keys")
                 if not isinstance(keys, list):
                     raise ValueError("it publishes no list of keys")  # noqa: TRY004, TRY301 - as above
-                self._keys = {str(key.get("kid") or ""): key for key in keys if _signs(key)}
+                self._keys = {}
+                for key in filter(_signs, keys):
+                    self._keys.setdefault(str(key.get("kid") or ""), []).append(key)
                 if not self._keys:
                     log.warning("%s publishes %s keys, of which none signs tokens", self.url, len(keys))
                 self._bound.clear()
@@ -200,6 +214,19 @@ def _signs(key: Any) -> bool:
         log.warning("a key of the issuer is not taken: its private half is published with it")
         return False
     return True
+
+
+def _bound(named: list[Mapping[str, Any]], algorithm: str) -> list[jwt.PyJWK]:
+    """Those of the keys that are for this algorithm. One that is no key of its kind is left out."""
+    import jwt
+
+    kind = "EC" if algorithm.startswith("ES") else "RSA"
+    fitting = [k for k in named if k["kty"] == kind and (k.get("alg") or algorithm) == algorithm]
+    found: list[jwt.PyJWK] = []
+    for key in fitting[:TRIED]:
+        with suppress(jwt.PyJWTError, ValueError, TypeError):
+            found.append(jwt.PyJWK(dict(key), algorithm))
+    return found
 
 
 def _client(url: str) -> httpx.AsyncClient:
