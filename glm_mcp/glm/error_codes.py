@@ -277,9 +277,8 @@ def from_response(
     if retry_after:
         asked = f"The service asks to wait {retry_after:,.0f} s"
         after = f"{asked}: call again after that, or name another model."
-        hint = (
-            after if again is Again.RETRY else f"{asked}. {hint}"
-        )  # "in a few seconds" would say the contrary
+        # "in a few seconds" would say the contrary.
+        hint = after if again is Again.RETRY else f"{asked}. {hint}"
     return cls(
         f"{meaning}: {said}" if said else meaning,
         hint,

@@ -40,10 +40,8 @@ _LZFU = (
     b"\\fdecor MS Sans SerifSymbolArialTimes New RomanCourier{\\colortbl\\red0\\green0\\blue0\r\n\\par "
     b"\\pard\\plain\\f0\\fs20\\b\\i\\u\\tab\\tx"
 )
-_RTF_BYTES, _PACKED = (
-    50_000_000,
-    300_000,
-)  # made of a text; of one that is unpacked for the sizes of its pictures alone
+# Made of a text; of one that is unpacked for the sizes of its pictures alone.
+_RTF_BYTES, _PACKED = 50_000_000, 300_000
 _TAG = re.compile(r"\{\\\*\\htmltag\d{0,5} ?(<img [^{}]{1,4000})\}", re.IGNORECASE)
 _TEXT = 200_000  # bytes of an attached text
 
