@@ -85,8 +85,7 @@ def clean(text: object, limit: int = 300) -> str:
     plain = _without_hidden(_KEYS.sub("[key]", _MARKUP.sub(" ", known)))
     if not plain.isprintable():
         plain = "".join(c if c.isprintable() else " " for c in plain)
-    plain = " ".join(plain.split())
-    return plain if len(plain) <= limit else plain[: limit - 1] + "…"
+    return shortened(" ".join(plain.split()), limit)
 
 
 # Escape sequences whole, so that no rest of them stays; then every other control character; then the overrides and
@@ -259,6 +258,11 @@ class Pieces:
 def one_line(text: str) -> str:
     """The same on one line, for a sentence that names a file: a line break in its name says nothing of its own."""
     return " ".join(plain(text).splitlines())
+
+
+def shortened(text: str, most: int) -> str:
+    """At most so many characters of it, with a mark at the end where there were more."""
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def whole(text: str) -> str:

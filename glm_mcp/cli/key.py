@@ -24,9 +24,8 @@ KEY, BASE = "GLM_API_KEY", "GLM_BASE_URL"
 LONGEST = 4_000  # characters of a pasted key; beyond, somebody piped a file
 SHOWN = 4
 Say = Callable[[str], None]
-_SIGNALS = [
-    getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)
-]  # Windows has not both
+# Windows has not both.
+_SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 # Keys of other companies and of other kinds, which would go to a stranger: never sent to the two platforms.
 _OTHERS = (

@@ -246,11 +246,6 @@ _WORDS: tuple[tuple[re.Pattern[str], Row], ...] = (
 )
 
 
-def by_words(said: str) -> Row | None:
-    """What a 1210 or 1214 means by its words; None where they name a field."""
-    return next((row for words, row in _WORDS if words.search(said)), None)
-
-
 def blocked(what: str, request_id: str | None) -> ContentBlocked:
     """What the safety filter did within a success."""
     return ContentBlocked(what, _FILTER, code="1301", request_id=request_id)
@@ -282,9 +277,8 @@ def from_response(
     if retry_after:
         asked = f"The service asks to wait {retry_after:,.0f} s"
         after = f"{asked}: call again after that, or name another model."
-        hint = (
-            after if again is Again.RETRY else f"{asked}. {hint}"
-        )  # "in a few seconds" would say the contrary
+        # "in a few seconds" would say the contrary.
+        hint = after if again is Again.RETRY else f"{asked}. {hint}"
     return cls(
         f"{meaning}: {said}" if said else meaning,
         hint,
@@ -301,13 +295,12 @@ def from_response(
 def _by_words(name: str | None, status: int, said: str, sort: str) -> Row | None:
     """What an answer means whose code says nothing, or nothing definite."""
     if name in {"1210", "1214"}:
-        return by_words(said)
+        return engine_errors.row_of(_WORDS, said)  # none where they name a field
     if name in CODES and name != str(status):
         return None
     own = f"{sort} {name} {engine_errors.unquoted(said)}"
     found = engine_errors.by_words(f"{sort} {name}", said, missing=status == 404)
-    found = found or next((row for words, row in _UNKNOWN if words.search(own)), None)
-    found = found or gateways.by_words(own)
+    found = found or engine_errors.row_of((*_UNKNOWN, *gateways.ROWS), own)
     return _LATER_ROW if found is None and status == 400 and _ASKS_LATER.search(own) else found
 
 

@@ -26,6 +26,11 @@ _LONG_NUMBER = re.compile(rb"(?<![0-9])[0-9]{%d}" % (DIGITS + 1))
 _DIGITS_AT_END = re.compile(rb"(?<![0-9])[0-9]+\Z")
 
 
+def dict_of(value: Any) -> dict[str, Any]:
+    """Itself, where it is an object; else an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
 class Shape:
     """`values`: strings, commas and brackets so far, at least as many as there are values. `too_many`: more than
     `most`; escapes count too, and so does one number of more than `DIGITS`. `long_name`: a text of more than some

@@ -8,7 +8,7 @@ from typing import Any
 
 from glm_mcp.errors import ContentBlocked, GLMError, UpstreamError
 from glm_mcp.glm.function_calls import CALLS_MAX, Calls, without_calls
-from glm_mcp.glm.json_shape import VALUES_MAX
+from glm_mcp.glm.json_shape import VALUES_MAX, dict_of
 from glm_mcp.glm.network.pieces import Pieces
 from glm_mcp.glm.network.refusals import raise_if_error, text_of, told_in
 from glm_mcp.glm.usage import Usage
@@ -110,7 +110,7 @@ class Draft:
             finish = "stop"  # an answer in one piece ends with it
         if self.finish not in _LASTING:
             self.finish = finish or self.finish
-        delta = _dict(message or choice.get("delta"))
+        delta = dict_of(message or choice.get("delta"))
         self.thought.add(_content(delta.get("reasoning_content") or delta.get("reasoning")))
         piece = _content(delta.get("content"))
         self.raw.add(piece)
@@ -302,14 +302,9 @@ _CALL = re.compile(r"(?<!`)<tool_call>")
 _WAITS = re.compile(r"(?:<(?:\|\w+\||/answer)>\s*)*(?:<[|/]?\w*\|?)?\Z")
 
 
-def _dict(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
 def _content(value: Any) -> str:
     if isinstance(value, str):
         return value
-    parts = (
-        value if isinstance(value, list) else [value]
-    )  # a list within it is none of the API's, of any depth
-    return "".join(part if isinstance(part, str) else text_of(_dict(part).get("text")) for part in parts)
+    # A list within it is none of the API's, of any depth.
+    parts = value if isinstance(value, list) else [value]
+    return "".join(part if isinstance(part, str) else text_of(dict_of(part).get("text")) for part in parts)

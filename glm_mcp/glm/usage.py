@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any
 
+from glm_mcp.glm.json_shape import dict_of
 from glm_mcp.glm.learnt.names import OTHER, Names
 
 ERRORS = 40  # kinds of one model's errors that are told apart: a service may send any code
@@ -39,8 +40,8 @@ class Usage:
         return cls(
             _int(raw.get("prompt_tokens")),
             _int(raw.get("completion_tokens")),
-            _int(_dict(raw.get("prompt_tokens_details")).get("cached_tokens")),
-            _int(_dict(raw.get("completion_tokens_details")).get("reasoning_tokens")),
+            _int(dict_of(raw.get("prompt_tokens_details")).get("cached_tokens")),
+            _int(dict_of(raw.get("completion_tokens_details")).get("reasoning_tokens")),
         )
 
 
@@ -51,10 +52,6 @@ def _int(value: Any) -> int:
     if isinstance(value, float) and not isfinite(value):
         return 0
     return min(max(int(value), 0), MOST_TOKENS)
-
-
-def _dict(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
 
 
 @dataclass(slots=True)

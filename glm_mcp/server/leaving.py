@@ -16,9 +16,9 @@ READ_ON_S = 0.2  # from the end of stdin, for what was sent before it to be read
 _ENDED = getattr(select, "POLLHUP", 0) | getattr(select, "POLLERR", 0) | getattr(select, "POLLRDHUP", 0)
 
 
-def leave_soon(seconds: float = LINGER_S) -> None:
+def leave_soon() -> None:
     """A thread that waits on a decoder or a name server cannot be stopped; the process can."""
-    timer = threading.Timer(seconds, os._exit, [0])
+    timer = threading.Timer(LINGER_S, os._exit, [0])
     timer.daemon = True
     with suppress(RuntimeError):  # no thread more may be started: it ends as it can
         timer.start()

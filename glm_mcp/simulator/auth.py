@@ -12,7 +12,7 @@ from typing import Any
 from glm_mcp.simulator.errors import Refusal
 
 
-def authorise(header: str, keys: Iterable[str], *, now_ms: float | None = None) -> str:
+def authorise(header: str, keys: Iterable[str]) -> str:
     """The known key behind an Authorization header. Raises Refusal: 1001 nothing given, "401" no shape of a key, 1000
     unknown or with stray white space, 1003 expired JWT.
     """
@@ -28,7 +28,7 @@ def authorise(header: str, keys: Iterable[str], *, now_ms: float | None = None) 
     if not all(parts) or len(parts) not in {2, 3}:
         raise Refusal("401")
     if len(parts) == 3:
-        return _signed(parts, known, time.time() * 1000 if now_ms is None else now_ms)
+        return _signed(parts, known, time.time() * 1000)
     key = known.get(parts[0], "")
     if not key or not hmac.compare_digest(key.encode(), token.encode()):
         raise Refusal("1000")

@@ -19,13 +19,8 @@ from glm_mcp.tools.values import KINDS, KindName
 # What a caller's path means: a file of the machine that they are on; nothing; one of the server's own folders.
 Reach = Literal["here", "nowhere", "server"]
 
-ASKED = (
-    "question",
-    "query",
-    "message",
-    "instruction",
-    "user_prompt",
-)  # other names of `prompt` at whatever answers
+# Other names of `prompt` at whatever answers.
+ASKED = ("question", "query", "message", "instruction", "user_prompt")
 TEXT_CHARS = 1_000_000  # of a text that is not `long`: a password, a size, a place in a text
 MODEL_CHARS = 1_000  # of a model's name, under which much is remembered
 

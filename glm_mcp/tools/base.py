@@ -18,7 +18,7 @@ from glm_mcp.media.kept.outputs import SCHEME, Outputs
 from glm_mcp.media.sources.room import Room
 from glm_mcp.sandbox import Sandbox
 from glm_mcp.settings import Settings
-from glm_mcp.text import CERTAIN, one_line, plain, without_secrets
+from glm_mcp.text import CERTAIN, one_line, plain, shortened, without_secrets
 from glm_mcp.tools.arguments import ModelArgs, Reach, schema
 from glm_mcp.tools.words.chinese import chosen, error_said, said
 
@@ -274,8 +274,7 @@ def failure(error: GLMError, deps: Deps) -> Content:
 
 def _bearable(text: str) -> str:
     """What an error says, of a length that can be shown. Keys first: a cut would leave the half of one."""
-    text = without_secrets(text)
-    return text if len(text) <= ERROR_CHARS else text[: ERROR_CHARS - 1] + "…"
+    return shortened(without_secrets(text), ERROR_CHARS)
 
 
 def _cleaned(value: Any, clean: Callable[[str], str] = plain) -> Any:

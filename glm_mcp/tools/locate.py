@@ -14,6 +14,7 @@ from glm_mcp.glm.threads import in_thread
 from glm_mcp.media.images.prepare import prepare_images
 from glm_mcp.media.types import Picture, Source
 from glm_mcp.media.worker import run_job
+from glm_mcp.text import shortened
 from glm_mcp.tools import saving
 from glm_mcp.tools.base import Deps, Link
 from glm_mcp.tools.boxes import BOXES_MAX, Box, located, parse_boxes
@@ -54,8 +55,7 @@ class Item:
     def line(self, number: int, wanted: str, centre: str) -> str:
         """`wanted`: its label where it has none; `centre`: the word for that."""
         place = f"{list(self.box)} px, {centre} {self.centre}, 0-1000 {self.thousandths}"
-        asked = wanted if len(wanted) <= _WANTED else f"{wanted[: _WANTED - 1]}…"
-        return f"{number}. {self.label or asked}: {place}"
+        return f"{number}. {self.label or shortened(wanted, _WANTED)}: {place}"
 
     def data(self, picture: str) -> dict[str, Any]:
         """The same for a program; `picture`: what it is called in the result."""

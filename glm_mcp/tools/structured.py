@@ -210,9 +210,8 @@ def misfit(value: Any, schema: dict[str, Any]) -> str | None:
         return "nested too deeply"
     if error is None:
         return None
-    where = (
-        "/".join(map(str, error.absolute_path))[:200] or "the value"
-    )  # a model may name its fields anything
+    # A model may name its fields anything.
+    where = "/".join(map(str, error.absolute_path))[:200] or "the value"
     return f"{where}: {error.message[:200]}"
 
 

@@ -12,6 +12,7 @@ import anyio
 from glm_mcp.errors import ConfigError, GLMError
 from glm_mcp.glm.calls import Inline
 from glm_mcp.glm.engines.errors import Limits, limits_of
+from glm_mcp.glm.json_shape import dict_of
 from glm_mcp.glm.learnt.names import MODELS
 from glm_mcp.glm.messages import ChatRequest, File, Image, Message, Video
 from glm_mcp.glm.network.transport import Transport
@@ -43,7 +44,7 @@ def read_served(listed: dict[str, Any]) -> tuple[Served, ...]:
         ident = row.get("id") if isinstance(row, dict) else None
         if not isinstance(ident, str) or not 0 < len(ident) <= LONGEST_ID or not ident.isprintable():
             continue
-        meta, architecture = (_dict(row.get(name)) for name in ("meta", "architecture"))
+        meta, architecture = (dict_of(row.get(name)) for name in ("meta", "architecture"))
         window = row.get("max_model_len") or meta.get("n_ctx")
         inputs = architecture.get("input_modalities")
         found.append(
@@ -192,7 +193,3 @@ async def with_bytes(
 
 def _is_address(part: object, of: tuple[type, ...]) -> bool:
     return isinstance(part, of) and getattr(part, "url", None) is not None
-
-
-def _dict(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from glm_mcp.errors import Again, ConfigError, GLMError, InvalidRequest, TooLong
@@ -74,13 +75,14 @@ def by_words(kind: str, said: str, *, missing: bool) -> Row | None:
     """What an engine's refusal means, by what it calls it and its words; None where its status has to do. `missing`: that
     says already that something is not there.
     """
-    row, own = _row(f"{kind} {said}"), _row(f"{kind} {unquoted(said)}")
+    row, own = row_of(_COMPILED, f"{kind} {said}"), row_of(_COMPILED, f"{kind} {unquoted(said)}")
     # What holds for the one call alone may stand behind the name of a field.
     return row if row and (row[1] is Again.NEXT or missing or row is own) else own
 
 
-def _row(words: str) -> Row | None:
-    return next((row for pattern, row in _COMPILED if pattern.search(words)), None)
+def row_of(rows: Iterable[tuple[re.Pattern[str], Row]], said: str) -> Row | None:
+    """The first whose words were said; None where these tell nothing."""
+    return next((row for words, row in rows if words.search(said)), None)
 
 
 # Figures in the refusals. Each pattern seen in the engines' own text.

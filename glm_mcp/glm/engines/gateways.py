@@ -7,7 +7,7 @@ import re
 from glm_mcp.errors import Again, QuotaError, TooLong
 from glm_mcp.glm.engines.errors import Row
 
-_ROWS: tuple[tuple[re.Pattern[str], Row], ...] = (
+ROWS: tuple[tuple[re.Pattern[str], Row], ...] = (
     (
         re.compile(
             r"\b(?:daily|weekly|monthly)\b.{0,40}\b(?:quota|limit|allowance)|\bquota\b.{0,60}\bresets?\b"
@@ -45,11 +45,6 @@ _ROWS: tuple[tuple[re.Pattern[str], Row], ...] = (
 )
 # As the platforms' other interface writes its errors, whose code stands nowhere else: [code][words][request id]
 _PACKED = re.compile(r"\[(\d{3,4})\]\[(.*)\]\[([\w-]*)\]", re.DOTALL)
-
-
-def by_words(said: str) -> Row | None:
-    """What a gateway's refusal means; None where its status has to do."""
-    return next((row for words, row in _ROWS if words.search(said)), None)
 
 
 def unpacked(said: str) -> tuple[str, str, str] | None:

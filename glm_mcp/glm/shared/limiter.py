@@ -46,7 +46,7 @@ class SharedLimiter:
         self, shared: Connection, prefix: str, tag: str, start: int, ceiling: int | None = None
     ) -> None:
         self._shared, self._tag = shared, tag
-        self._start, self.ceiling, self._open = start, ceiling or CEILING, True
+        self.ceiling, self._open = ceiling or CEILING, True
         self._keys = [f"{prefix}:{tag}:{part}" for part in "qwls"] + [f"{prefix}:health"]
         self._others = _Others(start)
         self._share = start

@@ -36,12 +36,8 @@ _DAMAGED = (
     "for the mail as HTML]"
 )
 CLOSED = "[attached: {}]\n\n(not read: a file of this name holds secrets)"
-_MACHINES = (
-    "text/css",
-    "text/javascript",
-    "application/javascript",
-    "application/x-javascript",
-)  # in saved pages
+# In saved pages.
+_MACHINES = ("text/css", "text/javascript", "application/javascript", "application/x-javascript")
 # The line before each mail of a mailbox, and those of a text that would look like it.
 # Some programs leave out the empty line before it; archives of mailing lists write "name at example.org".
 _BETWEEN = re.compile(

@@ -15,24 +15,10 @@ from glm_mcp.media.documents.web.fictionbook import book_soup
 from glm_mcp.media.documents.web.items import converter, set_apart
 from glm_mcp.media.documents.web.layout import fill_in, named, put_in_rows, table_of, unwrap_layout
 from glm_mcp.media.documents.web.mathml import formula
-from glm_mcp.media.documents.web.ruby import write_readings
 from glm_mcp.media.documents.web.tree import tree
 
-_GONE = (
-    "script",
-    "style",
-    "nav",
-    "template",
-    "noscript",
-    "iframe",
-    "input",
-    "textarea",
-    "select",
-    "datalist",
-    "embed",
-    "canvas",
-    "link",
-    "meta",
+_GONE = frozenset(
+    "script style nav template noscript iframe input textarea select datalist embed canvas link meta".split()
 )
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 _XHTML = re.compile(r"<\?xml|http://www\.w3\.org/1999/xhtml")
@@ -102,7 +88,7 @@ def _read(html: str, along: Mapping[str, str], *, scripted: bool) -> str:
     if there & {"svg", "img", "area", "abbr"}:
         name_pictures(soup, along)
     if "ruby" in there:
-        write_readings(soup)
+        _write_readings(soup)
     if there.intersection(_INLINE):
         _drop_empty(soup)
     set_apart(soup, there)
@@ -115,6 +101,26 @@ def _read(html: str, along: Mapping[str, str], *, scripted: bool) -> str:
     except RecursionError:
         text = soup.get_text("\n", strip=True)  # nested beyond reason: its words without its form
     return f"# {title}\n\n{text}" if title and title not in text[:400] else text
+
+
+def _write_readings(soup: Any) -> None:
+    """Furigana and pinyin, behind the word over which they stand: 漢字(かんじ). It stays whole, whose signs may each have a
+    reading of their own.
+    """
+    for ruby in reversed(soup.find_all("ruby")):  # within another before that one
+        readings, brackets = list[str](), list[str]()
+        for part in list(ruby.children):
+            if part.name in ("rt", "rtc", "rp"):
+                said = brackets if part.name == "rp" else readings
+                # `get_text` passes over what stands in an `rt` of it.
+                said += filter(None, (text.strip() for text in part.find_all(string=True)))
+                part.extract()
+        if readings:
+            # Syllables of Latin letters are words of their own, Japanese ones are not.
+            between = " " if all(text[0] < "\u2e80" for text in readings) else ""
+            opening, closing = (brackets[0], brackets[-1]) if len(brackets) > 1 else ("(", ")")
+            ruby.append(f"{opening}{between.join(readings)}{closing}")
+        ruby.name = "span"
 
 
 def _names(soup: Any) -> set[str]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from glm_mcp.errors import UnsupportedMedia
+from glm_mcp.glm.json_shape import dict_of
 from glm_mcp.media.charset import decode
 from glm_mcp.media.documents.about import with_about
 from glm_mcp.media.documents.markdown import fenced
@@ -22,19 +23,19 @@ def read_notebook(text: str, spec: str | None, name: str) -> dict[str, Any]:
     """Raises UnsupportedMedia, InvalidRequest (pages)."""
     try:
         book = json.loads(text)
-        about = _dict(book.get("metadata"))
+        about = dict_of(book.get("metadata"))
         authors = about.get("authors") or about.get("author") or ()
         names = (
             [authors]
             if isinstance(authors, str)
-            else [str(_dict(a).get("name") or "") or str(a) for a in authors]
+            else [str(dict_of(a).get("name") or "") or str(a) for a in authors]
         )
         said = [("title", str(about.get("title") or "")), *(("author", name) for name in names)]
-        language = str(_dict(about.get("language_info")).get("name") or "python")
+        language = str(dict_of(about.get("language_info")).get("name") or "python")
         cells = book.get("cells") or [
             c for sheet in book.get("worksheets") or () for c in sheet.get("cells") or ()
         ]
-        blocks = [block for cell in cells for block in _cell(_dict(cell), language)]
+        blocks = [block for cell in cells for block in _cell(dict_of(cell), language)]
     except (ValueError, AttributeError, TypeError, RecursionError):
         raise UnsupportedMedia(
             f"{name} is not a readable notebook", "Save it again, or send it as .py or .txt."
@@ -49,7 +50,7 @@ def _cell(cell: dict[str, Any], language: str) -> Iterator[str]:
             if source:
                 yield fenced(source, language)
             for output in cell.get("outputs") or ():
-                text = _output(_dict(output)).strip("\n")
+                text = _output(dict_of(output)).strip("\n")
                 if text:
                     yield f"Output:\n\n{text}"
         case "heading":
@@ -59,7 +60,7 @@ def _cell(cell: dict[str, Any], language: str) -> Iterator[str]:
 
 
 def _output(output: dict[str, Any]) -> str:
-    data = _dict(output.get("data", output))
+    data = dict_of(output.get("data", output))
     if output.get("output_type") in ("error", "pyerr"):
         frames = output.get("traceback") or ()
         said = fenced(f"{output.get('ename')}: {output.get('evalue')}", "text")
@@ -100,10 +101,6 @@ def _short(text: str) -> str:
 
 def _joined(value: Any) -> str:
     return "".join(map(str, value)) if isinstance(value, list) else str(value or "")
-
-
-def _dict(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
 
 
 def notebook_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:

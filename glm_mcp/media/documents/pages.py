@@ -12,7 +12,7 @@ from typing import Any
 from glm_mcp.errors import InvalidRequest
 from glm_mcp.glm.messages import count_tokens
 from glm_mcp.media.types import Document, Page
-from glm_mcp.text import one_line, plain
+from glm_mcp.text import one_line, plain, shortened
 
 # A text without pages of its own has parts of this length, cut at line borders, for who asks for some of it.
 PART_CHARS = 200_000
@@ -109,20 +109,16 @@ def result(
 ) -> dict[str, Any]:
     """What a reading job hands back: rows of (number, label, Markdown, as_image)."""
     rows = [
-        (number, _short(one_line(clean_text(label)), _LABEL), clean_text(text).strip("\n"), why)
+        (number, shortened(one_line(clean_text(label)), _LABEL), clean_text(text).strip("\n"), why)
         for number, label, text, why in pages
     ]
     # That an only page is the first says nothing, but the name of an only sheet does.
     if total == 1 and kind in SHEETS:
         rows = [(number, label, f"[{label}]\n\n{text}", why) for number, label, text, why in rows]
-    said = [_short(note, _NOTE) for note in notes[:_NOTES]]
+    said = [shortened(note, _NOTE) for note in notes[:_NOTES]]
     if len(notes) > _NOTES:
         said.append(f"and {len(notes) - _NOTES} more notes")
     return {"kind": kind, "pages": rows, "total": total, "notes": said}
-
-
-def _short(text: str, most: int) -> str:
-    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def one_text(kind: str, text: str, spec: str | None, name: str, notes: Sequence[str] = ()) -> dict[str, Any]:

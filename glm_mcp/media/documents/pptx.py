@@ -29,8 +29,7 @@ from glm_mcp.media.documents.ooxml.package import (
     value,
     whole,
 )
-from glm_mcp.media.documents.ooxml.pictures import picture_words
-from glm_mcp.media.documents.ooxml.shown import SlidePictures
+from glm_mcp.media.documents.ooxml.shown import SlidePictures, picture_words
 from glm_mcp.media.documents.pages import LeftOut, choose, one_text, result
 from glm_mcp.media.documents.slides.lines import shape_lines
 from glm_mcp.media.documents.word.runs import drawn_letters, standing

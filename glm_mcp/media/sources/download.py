@@ -30,14 +30,7 @@ from glm_mcp.glm.network.proxy import Proxy, proxy_for
 from glm_mcp.glm.network.unpack import Unpacking
 from glm_mcp.glm.threads import in_thread
 from glm_mcp.media.detect import detect, detect_file
-from glm_mcp.media.sources.answer import (
-    ELSE,
-    broken_by,
-    check_length,
-    check_status,
-    is_packed,
-    too_large,
-)
+from glm_mcp.media.sources.answer import ELSE, broken_by, check_length, check_status, is_packed, too_large
 from glm_mcp.media.sources.urls import HINT, PublicURL, address_allowed, parse_public_url, show
 from glm_mcp.media.tempfiles import file_of, no_room
 from glm_mcp.media.types import Source

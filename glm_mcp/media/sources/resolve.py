@@ -13,13 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
-from glm_mcp.errors import (
-    ForbiddenPath,
-    ForbiddenURL,
-    GLMError,
-    InvalidRequest,
-    UnsupportedMedia,
-)
+from glm_mcp.errors import ForbiddenPath, ForbiddenURL, GLMError, InvalidRequest, UnsupportedMedia
 from glm_mcp.glm.threads import in_thread
 from glm_mcp.media.detect import detect, is_media
 from glm_mcp.media.formats import RECORD, Want, check_fits, named

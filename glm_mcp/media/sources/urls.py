@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
 from glm_mcp.errors import ForbiddenURL
+from glm_mcp.text import shortened
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -135,8 +136,7 @@ def host_of(url: str) -> str:
 def show(url: str) -> str:
     """A URL as a message may show it: without login and query, which may hold keys."""
     plain = re.sub(r"//[^/?#]*@", "//", "".join(c if c.isprintable() else " " for c in url[:400]))
-    plain = re.split(r"[?#]", plain, maxsplit=1)[0]
-    return plain if len(plain) <= 120 else plain[:119] + "…"
+    return shortened(re.split(r"[?#]", plain, maxsplit=1)[0], 120)
 
 
 def _check_host(url: PublicURL, shown: str) -> None:

@@ -9,14 +9,7 @@ from typing import TYPE_CHECKING
 
 from glm_mcp.errors import MediaTooLarge, UnsupportedMedia
 from glm_mcp.media.video import captions
-from glm_mcp.media.video.container import (
-    AGAIN,
-    JOINED,
-    codec,
-    encrypted,
-    library_errors,
-    video_streams,
-)
+from glm_mcp.media.video.container import AGAIN, JOINED, codec, encrypted, library_errors, video_streams
 from glm_mcp.media.video.orientation import SWAPS, transposition
 
 if TYPE_CHECKING:

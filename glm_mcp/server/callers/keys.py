@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 from pydantic import SecretStr
@@ -28,11 +28,8 @@ class Keys:
     stays with the key that it began with.
     """
 
-    def __init__(
-        self, glm: GLMClient, more: tuple[SecretStr, ...], clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, glm: GLMClient, more: tuple[SecretStr, ...]) -> None:
         self._more = {key_name(k): glm.apart(k) for k in more if k != glm.settings.api_key}
-        self._clock = clock
         self._calls = Counter[str]()
         self._unwell: dict[str, float] = {}
         self._theirs: OrderedDict[str, GLMClient] = OrderedDict()  # without the keys
@@ -52,7 +49,7 @@ class Keys:
             yield chosen.counted_apart()
         except (AuthError, QuotaError):
             if not caller.key:
-                self._unwell[name] = self._clock() + UNWELL_S
+                self._unwell[name] = time.monotonic() + UNWELL_S
             raise
         finally:
             self._calls[name] -= 1
@@ -60,7 +57,7 @@ class Keys:
                 del self._calls[name]
 
     def _burden(self, name: str) -> tuple[bool, int]:
-        return self._unwell.get(name, 0.0) > self._clock(), self._calls[name]
+        return self._unwell.get(name, 0.0) > time.monotonic(), self._calls[name]
 
     def _learnt(self, name: str, glm: GLMClient) -> GLMClient:
         """What was learnt with a caller's key; of those that no call uses, the longest unused are forgotten."""

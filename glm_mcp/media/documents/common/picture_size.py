@@ -4,15 +4,8 @@ from __future__ import annotations
 
 import io
 
-_READ = (
-    "PNG",
-    "JPEG",
-    "GIF",
-    "WEBP",
-    "BMP",
-    "TIFF",
-    "ICO",
-)  # for others Pillow may run a program of the system
+# For others Pillow may run a program of the system.
+_READ = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "ICO")
 
 Sides = tuple[float, float]
 

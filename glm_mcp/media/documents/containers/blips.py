@@ -82,10 +82,8 @@ def stored(data: bytes, start: int, end: int, delayed: bytes) -> Iterator[Blip |
     """Those of a store that lies there, in the order of their numbers from 1. `delayed`: what holds pictures that the store
     only points to.
     """
-    at, room = (
-        start,
-        len(data) + len(delayed),
-    )  # entries that share their bytes would make more of it
+    # Entries that share their bytes would make more of it.
+    at, room = start, len(data) + len(delayed)
     for _ in range(_PICTURES):
         if at + 8 > end:
             return

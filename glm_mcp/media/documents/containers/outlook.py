@@ -10,7 +10,7 @@ import struct
 from typing import Any, BinaryIO
 
 from glm_mcp.errors import UnsupportedMedia
-from glm_mcp.media.documents.common.shown import PagesShown
+from glm_mcp.media.documents.common.shown import PagesShown, mark
 from glm_mcp.media.documents.containers.compound import compound_file
 from glm_mcp.media.documents.containers.mail import Mail
 from glm_mcp.media.documents.containers.mail_pictures import is_picture
@@ -21,7 +21,7 @@ from glm_mcp.media.documents.eml import CLOSED, is_poorer, text_of
 from glm_mcp.media.documents.html import decode_html, html_markdown
 from glm_mcp.media.documents.pages import LeftOut
 from glm_mcp.media.documents.rtf import PLACE, rtf_with_places
-from glm_mcp.media.documents.web.along import PicturesAlong, mark
+from glm_mcp.media.documents.web.along import PicturesAlong
 from glm_mcp.secret_paths import is_secret_within
 from glm_mcp.text import one_line
 

@@ -20,10 +20,7 @@ def own_fields(stream: bytes) -> list[tuple[str, str]]:
     if not start:
         return []
     try:
-        (count,) = struct.unpack_from("<I", stream, start + 4)
-        pairs = struct.iter_unpack("<II", stream[start + 8 : start + 8 + 8 * min(count, _FIELDS)])
-        places = {number: start + offset for number, offset in pairs}
-        page = struct.unpack_from("<H", stream, places[1] + 4)[0] if 1 in places else 1252
+        places, page = _places(stream, start)
         names = dict(_names(stream, places[0], page)) if 0 in places else {}
         fields = [(names[n], _text(stream, places[n], page)) for n in sorted(names.keys() & places.keys())]
     except struct.error:  # cut off
@@ -35,11 +32,7 @@ def first_fields(stream: bytes) -> dict[int, str]:
     """The texts of the first section by their numbers; what is damaged is left out."""
     found: dict[int, str] = {}
     try:
-        (start,) = struct.unpack_from("<I", stream, 44)
-        (count,) = struct.unpack_from("<I", stream, start + 4)
-        pairs = struct.iter_unpack("<II", stream[start + 8 : start + 8 + 8 * min(count, _FIELDS)])
-        places = {number: start + offset for number, offset in pairs}
-        page = struct.unpack_from("<H", stream, places[1] + 4)[0] if 1 in places else 1252
+        places, page = _places(stream, struct.unpack_from("<I", stream, 44)[0])
         for number, place in places.items():
             found[number] = _text(stream, place, page)
     except struct.error:  # cut off
@@ -53,6 +46,14 @@ def _section(stream: bytes) -> int:
         if stream[place : place + 16] == _KIND and len(stream) >= place + 20:
             return int.from_bytes(stream[place + 16 : place + 20], "little")
     return 0
+
+
+def _places(stream: bytes, start: int) -> tuple[dict[int, int], int]:
+    """Where the fields of a section lie, by their numbers, and the code page of its texts. Raises struct.error."""
+    (count,) = struct.unpack_from("<I", stream, start + 4)
+    pairs = struct.iter_unpack("<II", stream[start + 8 : start + 8 + 8 * min(count, _FIELDS)])
+    places = {number: start + offset for number, offset in pairs}
+    return places, struct.unpack_from("<H", stream, places[1] + 4)[0] if 1 in places else 1252
 
 
 def _names(stream: bytes, place: int, page: int) -> Iterator[tuple[int, str]]:

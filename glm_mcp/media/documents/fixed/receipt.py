@@ -22,17 +22,8 @@ _LABEL = re.compile(
 )
 _LABELS = 4  # that make it known
 _MOST = 3_000  # letters of a page; a text about invoices may have more
-_BESIDE = (
-    "购买方信息",
-    "销售方信息",
-    "购买方",
-    "销售方",
-    "购货方",
-    "销货方",
-    "密码区",
-    "备注",
-    "其他信息",
-)  # down the margin
+# Down the margin.
+_BESIDE = ("购买方信息", "销售方信息", "购买方", "销售方", "购货方", "销货方", "密码区", "备注", "其他信息")
 _LOST = 0.03  # of the letters that the parser has, some of which it writes in its own way
 _WIDEST = 200  # blanks
 _SIDEWAYS = "[sideways text]"

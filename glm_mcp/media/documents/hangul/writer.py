@@ -12,15 +12,8 @@ from glm_mcp.media.documents.pages import LeftOut
 from glm_mcp.media.documents.word.written_numbers import written
 from glm_mcp.media.documents.zip_xml import attribute, local
 
-_SILENT = (
-    "shapeComment",
-    "parameters",
-    "linesegarray",
-    "metaTag",
-    "indexmark",
-    "default",
-    "cellAddr",
-    "cellSpan",
+_SILENT = frozenset(
+    "shapeComment parameters linesegarray metaTag indexmark default cellAddr cellSpan".split()
 )
 _SPACES = {"tab": "\t", "lineBreak": "\n", "nbSpace": " ", "fwSpace": " ", "hyphen": "-"}
 _DRAWN = {"ole": "embedded objects", "video": "films", "chart": "charts"}
@@ -41,9 +34,8 @@ Levels = Sequence[tuple[str, str, int]]  # of a numbering: text such as "^1.", f
 class Shapes:
     """What paragraphs look like, by the numbers that they name."""
 
-    headings: Mapping[str, tuple[str, str, int]] = field(
-        default_factory=dict
-    )  # kind, numbering or bullet, level from 0
+    # Kind, numbering or bullet, level from 0.
+    headings: Mapping[str, tuple[str, str, int]] = field(default_factory=dict)
     numberings: Mapping[str, Levels] = field(default_factory=dict)
     bullets: Mapping[str, str] = field(default_factory=dict)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from xml.etree import ElementTree as ET
 
 from glm_mcp.media.documents.markdown import chart_heading, table
-from glm_mcp.media.documents.ooxml.number_format import display
+from glm_mcp.media.documents.ooxml.number_format import figure
 from glm_mcp.media.documents.ooxml.package import Package, child, descendants, tag, texts, whole
 from glm_mcp.media.documents.word.runs import drawn_letters
 from glm_mcp.media.documents.zip_xml import attribute
@@ -120,15 +120,6 @@ def _points(element: ET.Element, code: str) -> dict[int, str]:
         text = texts(point, "c:v").strip()
         points[whole(attribute(point, "idx"))] = figure(text, attribute(point, "formatCode") or code)
     return points
-
-
-def figure(text: str, code: str) -> str:
-    """A stored number as its format shows it; other text as it is."""
-    try:
-        number = float(text)
-    except ValueError:
-        return text
-    return display(number, code or "General", text)
 
 
 def _category_rows(series: list[_Series]) -> list[list[str]]:

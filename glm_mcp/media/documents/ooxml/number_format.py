@@ -80,6 +80,14 @@ def _displayed(number: float, code: str, stored: str, *, since_1904: bool) -> st
     return _number(number if signed else abs(number), section.tokens)
 
 
+def figure(text: str, code: str) -> str:
+    """A stored number as its format shows it; other text as it is."""
+    try:
+        return display(float(text), code, text)
+    except ValueError:
+        return text
+
+
 def display_text(text: str, code: str) -> str:
     """Text as the fourth part of `code` shows it, which mostly is as it is."""
     sections = sections_of(code)

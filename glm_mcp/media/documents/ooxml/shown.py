@@ -18,6 +18,7 @@ _FAR = 10**10
 _PALE = 35_000  # thousandths of a percent: a watermark
 _UNKNOWN = 0.25  # of a slide, where a picture's place is not said
 _LENGTH = re.compile(r"(width|height):\s*([\d.]{1,12})\s*(pt|in|cm|mm|px)?")
+_FOLDERS = re.compile(r"\A(?:[A-Za-z]:[\\/]|\\\\)(?:[^\\/:]*[\\/])*")
 _UNITS = {"pt": _POINT, "in": 914_400, "cm": 360_000, "mm": 36_000, "px": 9_525}
 
 
@@ -143,6 +144,13 @@ def picture_of(package: Package, part: str, fill: ET.Element | None, share: floa
     cut = [0 if sides is None else max(0, whole(attribute(sides, n))) / 1000 for n in "ltrb"]
     crop = cut[0], cut[1], 100 - cut[0] - cut[2], 100 - cut[1] - cut[3]
     return Shown(link.target, share, crop if sum(cut) > 1 and min(crop[2:]) > 1 else None)
+
+
+def picture_words(text: str) -> str:
+    """What is said of a picture, in one line; of a place in somebody's folders, which programs put there, the name of the
+    file.
+    """
+    return _FOLDERS.sub("", " ".join(text.split()))
 
 
 def in_text(package: Package, part: str, tree: ET.Element, place: str = "") -> list[Shown]:

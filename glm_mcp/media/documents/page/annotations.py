@@ -32,14 +32,11 @@ def annotation_blocks(page: Any, written: str) -> list[str]:
             typed[words] = None
         else:
             notes[f"{author}: {words}" if author else words] = None
-    blocks = []
-    if typed:
-        blocks.append("\n".join(["Typed on the page:", "", *(f"- {words}" for words in typed)]))
-    if notes:
-        blocks.append("\n".join(["Notes on the page:", "", *(f"- {words}" for words in notes)]))
-    if links:
-        blocks.append("\n".join(["Links on the page:", "", *(f"- {line}" for line in links)]))
-    return blocks
+    return [
+        "\n".join([f"{what} on the page:", "", *(f"- {line}" for line in lines)])
+        for what, lines in (("Typed", typed), ("Notes", notes), ("Links", links))
+        if lines
+    ]
 
 
 def _address(note: Any) -> str:

@@ -35,9 +35,8 @@ _MEANING = re.compile(rb"<(?:\s*[0-9A-F]{4}){2,40}\s*>", re.IGNORECASE)
 _STAND_IN = 0x800  # from the halves of such a character to two for private use, which the parser hands on
 _PAIR = re.compile("([\ue000-\ue3ff]) ?([\ue400-\ue7ff])")  # the parser may take the first for a word
 _UNSHOWN = 0xE0000  # from here on tags, selectors and private use
-_LONG_CODES = re.compile(
-    rb"begincodespacerange\s*<[0-9A-F\s]{5,}>", re.IGNORECASE
-)  # which look like meanings
+# Which look like meanings.
+_LONG_CODES = re.compile(rb"begincodespacerange\s*<[0-9A-F\s]{5,}>", re.IGNORECASE)
 _MAP = 500_000  # bytes of a font's map
 _MAPS, _LOOKED_AT = 2_000_000, 50_000_000  # and of all that are changed, or looked through
 _LONG = 256  # letters of a range

@@ -11,17 +11,8 @@ from xml.etree import ElementTree as ET
 
 from glm_mcp.media.documents.common.picture_size import pixels
 from glm_mcp.media.documents.common.shown import PagesShown, Parts, Shown, kept, mark, why_shown, within
-from glm_mcp.media.documents.ooxml.package import (
-    Package,
-    child,
-    descendants,
-    relation,
-    tag,
-    texts,
-    whole,
-)
-from glm_mcp.media.documents.ooxml.pictures import picture_words
-from glm_mcp.media.documents.ooxml.shown import extent_share, page_share, picture_of
+from glm_mcp.media.documents.ooxml.package import Package, child, descendants, relation, tag, texts, whole
+from glm_mcp.media.documents.ooxml.shown import extent_share, page_share, picture_of, picture_words
 from glm_mcp.media.documents.sheets.book import Sheet
 from glm_mcp.media.documents.sheets.cells import COLUMNS, ROWS, cell_at
 from glm_mcp.media.documents.sheets.grid import Grid, place

@@ -13,8 +13,7 @@ from typing import NamedTuple
 from glm_mcp.media.documents.common.shown import Shown, kept
 from glm_mcp.media.documents.containers.blips import STORE, Blips, stored
 from glm_mcp.media.documents.containers.records import Record, Records
-from glm_mcp.media.documents.ooxml.pictures import picture_words
-from glm_mcp.media.documents.ooxml.shown import page_share
+from glm_mcp.media.documents.ooxml.shown import page_share, picture_words
 from glm_mcp.media.documents.pages import LeftOut
 from glm_mcp.media.documents.sheets.biff import Number, records
 from glm_mcp.media.documents.sheets.biff import Record as Entry

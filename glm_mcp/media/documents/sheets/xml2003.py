@@ -12,7 +12,7 @@ from xml.etree import ElementTree as ET
 
 from glm_mcp.errors import UnsupportedMedia
 from glm_mcp.media.documents.about import of_properties_2003, with_about
-from glm_mcp.media.documents.ooxml.number_format import BUILT_IN, display, display_text, general
+from glm_mcp.media.documents.ooxml.number_format import BUILT_IN, display, display_text, figure
 from glm_mcp.media.documents.ooxml.package import whole
 from glm_mcp.media.documents.pages import LeftOut
 from glm_mcp.media.documents.sheets.beside import comment_block, comment_line, printed_line
@@ -154,15 +154,7 @@ def _comments(cell: ET.Element, at: str) -> Iterator[str]:
 def _value(written: str, kind: str, code: str) -> str:
     match kind:
         case "Number":
-            try:
-                number = float(written)
-            except ValueError:
-                return written.strip()
-            return (
-                general(number, written.strip())
-                if code == "General"
-                else display(number, code, written.strip())
-            )
+            return figure(written.strip(), code)
         case "DateTime":
             return _date(written.strip(), code)
         case "Boolean":

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from glm_mcp.media.detect import detect
 from glm_mcp.media.documents.common.picture_size import Sides, pixels
-from glm_mcp.media.documents.common.shown import PagesShown, Parts, Shown, kept
+from glm_mcp.media.documents.common.shown import PagesShown, Parts, Shown, kept, mark
 from glm_mcp.media.documents.containers.blips import Blip, Blips
 from glm_mcp.media.documents.pages import LeftOut
 from glm_mcp.media.documents.web.drawn import as_pictures
@@ -157,11 +157,6 @@ class PicturesAlong:
     def beside(self, part: str) -> str:
         """The mark of one that no page shows; "" where it does not count."""
         return mark(self.marks[part]) if part in self.marks and part not in self._placed else ""
-
-
-def mark(words: str) -> str:
-    """What stands for a picture in a text."""
-    return f"[picture: {words}]" if words else "[picture]"
 
 
 def parts_of(

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from xml.etree import ElementTree as ET
 
 from glm_mcp.media.documents.about import Said, of_properties_2003
+from glm_mcp.media.documents.word.made import w
 from glm_mcp.media.documents.word.numbering import form_of
 from glm_mcp.media.documents.zip_xml import archive_of, attribute, local, mended, xml
 
@@ -55,10 +56,10 @@ class _Of2003:
     def __init__(self, root: ET.Element) -> None:
         self._notes: dict[str, list[ET.Element]] = {"footnote": [], "endnote": [], "comment": []}
         self._heads: list[ET.Element] = []
-        parts = {"document": _made("document", *self._all([e for e in root if local(e) == "body"]))}
+        parts = {"document": w("document", *self._all([e for e in root if local(e) == "body"]))}
         for tag, path in (("styles", "styles"), ("lists", "numbering")):
-            parts[path] = _made(path, *(part for e in root if local(e) == tag for part in self._inside(e)))
-        parts |= {f"{kind}s": _made(f"{kind}s", *notes) for kind, notes in self._notes.items()}
+            parts[path] = w(path, *(part for e in root if local(e) == tag for part in self._inside(e)))
+        parts |= {f"{kind}s": w(f"{kind}s", *notes) for kind, notes in self._notes.items()}
         parts |= {f"{local(e)}{i}": e for i, e in enumerate(self._heads)}
         self.parts = {f"word/{path}.xml": ET.tostring(part) for path, part in parts.items()}
 
@@ -89,11 +90,11 @@ class _Of2003:
         if name == "hlink":
             return self._link(element)
         if name in ("hdr", "ftr"):
-            self._heads.append(_made({"hdr": "header", "ftr": "footer"}[name], *self._inside(element)))
+            self._heads.append(w({"hdr": "header", "ftr": "footer"}[name], *self._inside(element)))
             return []
         if name in ("listDef", "list"):
             return [self._list(name, element)]
-        made = _made(_NAMES.get(name, name), *([] if name in _GONE else self._inside(element)))
+        made = w(_NAMES.get(name, name), *([] if name in _GONE else self._inside(element)))
         made.attrib |= {_W + key.rpartition("}")[2]: value for key, value in element.attrib.items()}
         made.text = element.text
         return [made]
@@ -101,40 +102,32 @@ class _Of2003:
     def _note(self, kind: str, element: ET.Element, author: str = "") -> ET.Element:
         notes = self._notes[kind]
         number = str(len(notes))
-        notes.append(_made(kind, *self._inside(element), id=number, author=author))
-        return _made(f"{kind}Reference", id=number)
+        notes.append(w(kind, *self._inside(element), id=number, author=author))
+        return w(f"{kind}Reference", id=number)
 
     def _annotation(self, element: ET.Element) -> list[ET.Element]:
         kind = attribute(element, "type")
         if kind == "Word.Comment":
             return [self._note("comment", element, attribute(element, "author"))]
         inside = self._inside(element)
-        return [_made("del", *inside)] if kind == "Word.Deletion" and inside else inside
+        return [w("del", *inside)] if kind == "Word.Deletion" and inside else inside
 
     def _link(self, element: ET.Element) -> list[ET.Element]:
         """As a field, which needs no relationship."""
-        code = _made("instrText")
+        code = w("instrText")
         code.text = f'HYPERLINK "{attribute(element, "dest")}"'
-        begin, separate, end = (
-            _made("r", _made("fldChar", fldCharType=t)) for t in ("begin", "separate", "end")
-        )
-        return [begin, _made("r", code), separate, *self._inside(element), end] if attribute(element, "dest") else self._inside(element)  # fmt: skip
+        begin, separate, end = (w("r", w("fldChar", fldCharType=t)) for t in ("begin", "separate", "end"))
+        return [begin, w("r", code), separate, *self._inside(element), end] if attribute(element, "dest") else self._inside(element)  # fmt: skip
 
     def _list(self, name: str, element: ET.Element) -> ET.Element:
         if name == "list":
             means = next((attribute(e, "val") for e in element if local(e) == "ilst"), "")
-            return _made("num", _made("abstractNumId", val=means), numId=attribute(element, "ilfo"))
-        made = _made("abstractNum", *self._inside(element), abstractNumId=attribute(element, "listDefId"))
+            return w("num", w("abstractNumId", val=means), numId=attribute(element, "ilfo"))
+        made = w("abstractNum", *self._inside(element), abstractNumId=attribute(element, "listDefId"))
         for form in made.iter(f"{_W}nfc"):
             form.tag = f"{_W}numFmt"
             form.set(f"{_W}val", form_of(attribute(form, "val")))
         if not any(local(e) == "numFmt" for e in made.iter()):
             for level in made.iter(f"{_W}lvl"):
-                level.append(_made("numFmt", val="decimal"))
+                level.append(w("numFmt", val="decimal"))
         return made
-
-
-def _made(tag: str, *inside: ET.Element, **attributes: str) -> ET.Element:
-    element = ET.Element(_W + tag, {_W + key: value for key, value in attributes.items()})
-    element.extend(inside)
-    return element

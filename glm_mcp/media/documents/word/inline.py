@@ -14,7 +14,7 @@ from glm_mcp.media.documents.ooxml.chart import chart_blocks, diagram_lines
 from glm_mcp.media.documents.ooxml.embedded import embedded, embedded_formula, embedded_text
 from glm_mcp.media.documents.ooxml.formula import linear
 from glm_mcp.media.documents.ooxml.package import Package, child, descendants, is_on, tag, texts, value, whole
-from glm_mcp.media.documents.ooxml.pictures import picture_words
+from glm_mcp.media.documents.ooxml.shown import picture_words
 from glm_mcp.media.documents.word.numbering import Numbering
 from glm_mcp.media.documents.word.runs import Look, Piece, letters_of, look_of, symbol
 from glm_mcp.media.documents.word.styles import Styles
@@ -269,8 +269,7 @@ class Inline:
                     self._read_drawn(part, look, alt)
 
     def _target(self, node: ET.Element, name: str) -> str:
-        link = self._story.package.links(self._part).get(attribute(node, name))
-        return link.target if link is not None else ""
+        return self._story.package.link(self._part, attribute(node, name)).target
 
     def _picture(self, node: ET.Element, alt: str, holder: str, look: Look) -> None:
         blip = next(descendants(node, holder), None)

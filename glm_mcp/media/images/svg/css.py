@@ -19,6 +19,7 @@ from glm_mcp.media.images.svg.nodes import Node
 from glm_mcp.media.images.svg.selectors import Selector
 from glm_mcp.media.images.svg.sheets import Declarations, Rule, Sheet, rules_of
 from glm_mcp.media.images.svg.tokens import Unknown
+from glm_mcp.text import shortened
 
 # Declared or written as attributes in browsers, attributes alone to the renderer.
 _BOX = ("x", "y", "width", "height")
@@ -152,7 +153,7 @@ class _Cascade:
             if text is not None:
                 return text
         if lost and name in DRAWN:
-            self.losses.values[f"{name}: {_short(lost)}"] = None
+            self.losses.values[f"{name}: {shortened(' '.join(lost.split()), 40)}"] = None
         return None
 
     def _attribute(self, node: Node, name: str, value: str) -> None:
