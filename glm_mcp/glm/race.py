@@ -42,6 +42,7 @@ class Race(Generic[T]):
         self._scopes: dict[str, anyio.CancelScope] = {}
         self._unheard: set[str] = set()  # cancelled because another spoke first
         self._changed = anyio.Event()
+        self._until = 0.0
         self._refusal = ""  # the last, until a model is asked again
 
     @property
@@ -59,7 +60,8 @@ class Race(Generic[T]):
         self.deadline = deadline
 
     async def change(self, until: float) -> None:
-        """Until something happens to one of the models, or that time has come."""
+        """Until something happens to one of the models after which there may be something to do, or that time has come."""
+        self._until = until
         with anyio.move_on_at(until):
             await self._changed.wait()
         self._changed = anyio.Event()
@@ -142,8 +144,13 @@ class Race(Generic[T]):
         self._refusal = ""
         if model.tries > 1:
             self.meter.retried(model.card.id)
-        self._changed.set()
+        self._looks_by(model.late_at)
         return True
+
+    def _looks_by(self, late_at: float) -> None:
+        """What is to be done is looked at no later than then; where it is sooner, nobody is woken for it."""
+        if late_at < self._until:
+            self._changed.set()
 
     def _say_asked(self, model: Standing, beside: Sequence[Standing], now: float) -> None:
         asked = model.card.id
@@ -168,7 +175,7 @@ class Race(Generic[T]):
             took = model.heard_at - model.since
             self.health.spoke(model.card.id, took)
             self.meter.began(model.card.id, took)
-            self._changed.set()
+            self._looks_by(model.late_at)
         for name, scope in self._scopes.items():
             if name != model.card.id and name not in self._unheard:
                 self._unheard.add(name)

@@ -52,7 +52,6 @@ TOOLS: dict[str, Tool] = {
     for t in (chat.TOOL, describe_image.TOOL, analyze_video.TOOL, read_document.TOOL, generate_image.TOOL)
 }
 MOST_CALLS = 1_000  # at once, each of which holds 60 KB
-CHARGE_S = 2.0  # for what a call used to be written down, wherever that is
 CONNECT = "x-glm-connect"  # sent by `glm-mcp connect`
 
 Context = ServerRequestContext[Any, Any]
@@ -224,8 +223,7 @@ class App:
                 try:
                     yield glm
                 finally:  # of a call that failed or was cancelled too
-                    with anyio.move_on_after(CHARGE_S, shield=True):
-                        await charge(glm.meter.tokens)
+                    await charge(glm.meter.tokens)
 
     def watched(
         self, context: Context, ends_at: float, late: Callable[[], Content]

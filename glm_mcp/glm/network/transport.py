@@ -35,6 +35,7 @@ FINISHED_S = 2.0
 OnEvent = Callable[[dict[str, Any]], object]
 OnStep = Callable[[str, dict[str, Any]], Awaitable[None]]
 _EVENTS = (b":", b"data:", b"event:", b"id:", b"retry:")  # how a stream of events begins
+_DONE = b"[DONE]"
 _ENOUGH = max(map(len, _EVENTS))  # bytes to see that
 _BLANK = 1_000  # bytes of nothing that may stand before them
 
@@ -218,21 +219,27 @@ async def _beginning(pieces: AsyncIterator[bytes]) -> tuple[bytes, bytes]:
 
 
 async def _read_events(first: bytes, pieces: AsyncIterator[bytes], on_event: OnEvent) -> None:
-    import httpx
-
-    finished = False
     async with aclosing(_events(first, pieces)) as events:
-        while True:
-            data = await (_soon(events) if finished else anext(events, None))
-            if data is None:
-                return
-            if data == b"[DONE]":
-                with anyio.move_on_after(END_S), suppress(httpx.TransportError, UpstreamError):
-                    await anext(events, None)
-                return
-            for frame in await in_thread_if(len(data) > SMALL, frames, data):
-                on_event(frame)
-                finished = finished or _finishes(frame)
+        data, finished = await anext(events, None), False
+        while data is not None and data != _DONE and not finished:
+            finished = await _read(data, on_event)
+            data = None if finished else await anext(events, None)
+        # What follows a whole answer counts as far as it comes: its usage, the filter's word, the end of the body.
+        with anyio.move_on_after(FINISHED_S) as rest:
+            while finished and (data := await _if_any(events)) is not None and data != _DONE:
+                await _read(data, on_event)
+            if data == _DONE:
+                rest.deadline = anyio.current_time() + END_S
+                await _if_any(events)
+
+
+async def _read(data: bytes, on_event: OnEvent) -> bool:
+    """Whether the answer is whole with this event."""
+    finished = False
+    for frame in await in_thread_if(len(data) > SMALL, frames, data):
+        on_event(frame)
+        finished = finished or _finishes(frame)
+    return finished
 
 
 async def _events(first: bytes, pieces: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
@@ -251,11 +258,11 @@ async def _events(first: bytes, pieces: AsyncIterator[bytes]) -> AsyncGenerator[
         yield rest
 
 
-async def _soon(events: AsyncIterator[bytes]) -> bytes | None:
-    """The next event of an answer that is whole already; None where none comes, however its connection ends."""
+async def _if_any(events: AsyncIterator[bytes]) -> bytes | None:
+    """The next event; None where none comes, however its connection ends."""
     import httpx
 
-    with anyio.move_on_after(FINISHED_S), suppress(httpx.TransportError, UpstreamError):
+    with suppress(httpx.TransportError, UpstreamError):
         return await anext(events, None)
     return None
 

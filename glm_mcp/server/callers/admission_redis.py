@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from glm_mcp.glm.shared.limiter import SharedLimiter
     from glm_mcp.glm.shared.share import Shared
 
+CHARGE_S = 2.0  # for what a call used to be written down
+
 
 @dataclass(frozen=True, slots=True)
 class _Used:
@@ -76,9 +78,11 @@ class SharedAdmission:
             yield partial(self._charge, caller)
 
     async def _charge(self, caller: Caller, tokens: int) -> None:
-        if await self._ask(caller, "charge", tokens) is None:
-            async with self._alone.admit(replace(caller, per_minute=None, at_once=None), _unheard) as charge:
-                await charge(tokens)
+        alone = replace(caller, per_minute=None, at_once=None)
+        with anyio.move_on_after(CHARGE_S, shield=True):  # of a call that was cancelled too
+            if await self._ask(caller, "charge", tokens) is None:
+                async with self._alone.admit(alone, _unheard) as charge:
+                    await charge(tokens)
 
     async def standing(self, caller: Caller) -> Standing:
         """See Admission. Where calls at once have no limit, nobody counts them over the replicas."""
