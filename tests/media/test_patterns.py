@@ -38,7 +38,10 @@ from support.much_work import (
     much_typed,
     narrow_bitmap,
     narrow_tiff,
+    old_workbook_of_one_place,
+    old_workbook_of_parts,
     page_of_texts,
+    sheets_of_pictures,
     short_texts_beside_long,
 )
 
@@ -370,6 +373,11 @@ CASES: dict[str, tuple[Callable[[Any], Any], Any]] = {
         for tag in ("<coverpage>", "<binary></binary><coverpage>")
     },
     **{made.__name__: (_read_as("a.docx"), made()) for made in (field_in_pieces, fields_in_fields)},
+    **{
+        made.__name__: (_read_as("a.xls"), made())
+        for made in (old_workbook_of_parts, old_workbook_of_one_place)
+    },
+    sheets_of_pictures.__name__: (_read_as("a.numbers"), sheets_of_pictures()),
     "attachments of a message": (
         _read_as("a.msg"),
         compound(
