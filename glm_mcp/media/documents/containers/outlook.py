@@ -122,7 +122,7 @@ class Message:
                 content = self._text(_CONTENT, storage).strip("<>")
                 places = f"cid:{content}" * bool(content), self._text(_LOCATION, storage)
                 self._parts[storage] = along.add(name, self._data(storage), places)
-        self._page = along.page(html) if along.has_any or "data:image" in html else html
+        self._page = along.page(html)
         return along
 
     def _headers(self) -> list[tuple[str, str]]:
