@@ -112,6 +112,12 @@ def test_a_file_that_is_packed_as_an_object_is_called_by_its_name_and_read() -> 
     assert "Temp" not in said
 
 
+def test_a_packed_file_whose_name_is_no_text_is_called_as_its_message_calls_it() -> None:
+    whole = package("notes.txt", b"The pump leaks.").replace(b"\2\0notes.txt", b"\2\0\1\2\3\4\5\6.txt")
+    held = {"__substg1.0_3701000D": {"\x01Ole10Native": whole}}
+    assert "- Package (15 bytes)" in read(in_rtf(b" See", attached=[attached("Package", 4, **held)]))
+
+
 def test_a_packed_file_that_is_called_as_a_secret_is_not_read() -> None:
     held = {"__substg1.0_3701000D": {"\x01Ole10Native": package("id_rsa.txt", b"a word of the file")}}
     said = read(in_rtf(b" See", attached=[attached("Package", 4, **held)]))
