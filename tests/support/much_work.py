@@ -152,3 +152,9 @@ def sheets_of_pictures() -> bytes:
     files = {f"Data/one-{n}.png": png((80, 60)) for n in shows}
     made = numbers({f"S{n}": list(shows) for n in range(3_000)}, shows)
     return zipped({**unzipped(made), **files})
+
+
+def list_of_word() -> bytes:
+    """A list of Word of thousands of long items."""
+    number = '<w:numPr><w:ilvl w:val="0"/><w:numId w:val="1"/></w:numPr>'
+    return docx(f"<w:p><w:pPr>{number}</w:pPr><w:r><w:t>{'word ' * 160}</w:t></w:r></w:p>" * 16_000)
