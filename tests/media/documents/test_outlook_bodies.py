@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import tracemalloc
 from typing import Any
 
 from support.cases import each
@@ -142,3 +143,23 @@ def test_a_damaged_object_costs_no_words(size: int) -> None:
     }.items():
         held = {"__substg1.0_3701000D": {stream: data}}
         assert "Words." in read(in_rtf(b" Words.", attached=[attached("Package", 4, **held)]))
+
+
+def test_objects_that_share_their_bytes_are_not_held_as_often() -> None:
+    held = [b"%PDF".ljust(2_000_000, b"x"), *[b"%PDF"] * 39]
+    things = [attached("Package", 4, **{"__substg1.0_3701000D": {"CONTENTS": one}}) for one in held]
+    data = bytearray(in_rtf(b" Words.", attached=things))
+    name = "CONTENTS".encode("utf-16-le").ljust(64, b"\0")
+    entries = [at for at in range(0, len(data), 128) if data[at : at + 64] == name]
+    # Where a stream begins, and how long it is.
+    longest = max((bytes(data[at + 116 : at + 128]) for at in entries), key=lambda end: end[4:8][::-1])
+    for at in entries:
+        data[at + 116 : at + 128] = longest
+    tracemalloc.start()
+    try:
+        said = read(bytes(data))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert said.count("picture.pdf (2,000,000 bytes)") == 40
+    assert peak < 10 * len(data)
