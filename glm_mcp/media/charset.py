@@ -99,10 +99,8 @@ def decode(data: bytes, name: str, encoding: str | None = None, *, declared: str
     if own in _OF_SEVEN_BITS and valid(data, own):
         return Decoded(data.decode(own), own)
     if b"\x1b$" in data[:_SAMPLE]:
-        shifted = (_KOREAN,) * (b"\x1b$)C" in data[:_SAMPLE]) + (
-            _JAPANESE,
-        )  # the Japanese one takes Korean for ASCII
-        for codec, shown in shifted:
+        # The Japanese one takes Korean for ASCII.
+        for codec, shown in (_KOREAN, _JAPANESE) if b"\x1b$)C" in data[:_SAMPLE] else (_JAPANESE,):
             if valid(data, codec):
                 return Decoded(data.decode(codec), shown, _guess_note(shown))
     if b"\0" not in data and valid(data, "utf-8"):

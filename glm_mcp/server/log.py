@@ -62,16 +62,18 @@ class _Handler(logging.StreamHandler["TextIO | _Unread"]):
 
 class _Unread:
     """Stderr where it is a pipe, of which a host need not read anything: what finds no room there is left out, so that no
-    call waits for it.
+    call waits for it; a record of the log's own form says how much.
     """
 
-    def __init__(self, stream: TextIO, room: Callable[[int, int], bool]) -> None:
-        self._stream, self._room = stream, room
+    def __init__(self, stream: TextIO, room: Callable[[int, int], bool], form: logging.Formatter) -> None:
+        self._stream, self._room, self._form = stream, room, form
         self._left_out, self._torn = 0, ""
 
     def write(self, text: str) -> None:
         if self._left_out:
-            text = f"{self._torn}{self._left_out} records were left out here: stderr was not read\n{text}"
+            said = f"records left out here, as stderr was not read: {self._left_out}"
+            about = {"name": __name__, "levelno": logging.WARNING, "levelname": "WARNING", "msg": said}
+            text = f"{self._torn}{self._form.format(logging.makeLogRecord(about))}\n{text}"
         data = text.encode(self._stream.encoding, "backslashreplace")
         for start in range(0, len(data), PIECE_BYTES):
             piece = data[start : start + PIECE_BYTES]
@@ -86,12 +88,12 @@ class _Unread:
         self._stream.flush()
 
 
-def _stderr() -> TextIO | _Unread:
+def _stderr(form: logging.Formatter) -> TextIO | _Unread:
     try:
         room = patient.room(sys.stderr.fileno())
     except (OSError, ValueError, AttributeError):  # closed, none, or no file
         return sys.stderr
-    return _Unread(sys.stderr, room) if room else sys.stderr
+    return _Unread(sys.stderr, room, form) if room else sys.stderr
 
 
 class _JSON(_Plain):
@@ -149,9 +151,9 @@ def configure(level: str = "warning", form: str = "text", *, content: bool = Fal
     """Sends this package's and the protocol library's records, and the warnings of libraries, to stderr. `content`:
     whether the words of exceptions and warnings, which may quote a prompt or a file, go along.
     """
-    handler = _Handler(_stderr())
-    formatter = _JSON if form == "json" else _Plain
-    handler.setFormatter(formatter(tracebacks=level == "debug", content=content))
+    formatter = (_JSON if form == "json" else _Plain)(tracebacks=level == "debug", content=content)
+    handler = _Handler(_stderr(formatter))
+    handler.setFormatter(formatter)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     warnings.showwarning = functools.partial(_warned, content=content)

@@ -28,9 +28,16 @@ def begin(kind: int) -> bytes:
 
 
 def xls(
-    strings: bytes, sheet: bytes, *formats: str, since_1904: bool = False, pictures: Sequence[bytes] = ()
+    strings: bytes,
+    sheet: bytes,
+    *formats: str,
+    since_1904: bool = False,
+    pictures: Sequence[bytes] = (),
+    sheets: int = 1,
 ) -> bytes:
-    """A workbook of one sheet; style n + 1 has the n-th of the formats, style 0 none."""
+    """A workbook of one sheet, or of so many that lie in one place; style n + 1 has the n-th of the formats, style 0
+    none.
+    """
     head = begin(5) + record(0x22, struct.pack("<H", since_1904)) + _store(pictures)
     head += b"".join(
         record(0x41E, struct.pack("<H", 164 + i) + words(code)) for i, code in enumerate(formats)
@@ -39,8 +46,8 @@ def xls(
         record(0xE0, struct.pack("<HH", 0, n) + bytes(16)) for n in (0, *range(164, 164 + len(formats)))
     )
     name = b"\x04\0Data"
-    at = len(head) + len(record(0x85, bytes(6) + name)) + len(strings) + len(record(0x0A))
-    head += record(0x85, struct.pack("<IBB", at, 0, 0) + name) + strings + record(0x0A)
+    at = len(head) + sheets * len(record(0x85, bytes(6) + name)) + len(strings) + len(record(0x0A))
+    head += sheets * record(0x85, struct.pack("<IBB", at, 0, 0) + name) + strings + record(0x0A)
     return compound({"Workbook": head + begin(0x10) + sheet + record(0x0A)})
 
 

@@ -6,7 +6,10 @@ import struct
 from types import SimpleNamespace
 from typing import Any
 
-from support.made_documents import docx, ofd, zipped
+from support.made_documents import docx, ofd, unzipped, zipped
+from support.made_iwork import link, message, numbers
+from support.made_old_sheets import number_cell, over, pictured, place, record, xls
+from support.toolkit import png
 
 
 def narrow_bitmap(height: int) -> bytes:
@@ -129,3 +132,29 @@ def _sign(kind: str) -> str:
 
 def _of_word(runs: str) -> bytes:
     return docx(f"<w:p>{runs}</w:p>")
+
+
+def old_workbook_of_parts() -> bytes:
+    """An XLS whose pictures' store comes in hundreds of thousands of records."""
+    return xls(record(0xEB, bytes(20)) * 160_000, number_cell(0, 0, 7))
+
+
+def old_workbook_of_one_place() -> bytes:
+    """One of hundreds of sheets that lie in one place, which has pictures and thousands of cells."""
+    cells = b"".join(number_cell(row, 0, 7) for row in range(20_000))
+    pictures = over(pictured(1, place(1, 2, 9, 30)))
+    return xls(b"", cells + pictures, pictures=[png((80, 60))], sheets=800)
+
+
+def sheets_of_pictures() -> bytes:
+    """A file of Numbers with thousands of sheets, each of which shows the same pictures."""
+    shows = {n: (3005, message({1: message({}), 11: link(n)})) for n in range(10_000, 10_020)}
+    files = {f"Data/one-{n}.png": png((80, 60)) for n in shows}
+    made = numbers({f"S{n}": list(shows) for n in range(3_000)}, shows)
+    return zipped({**unzipped(made), **files})
+
+
+def list_of_word() -> bytes:
+    """A list of Word of thousands of long items."""
+    number = '<w:numPr><w:ilvl w:val="0"/><w:numId w:val="1"/></w:numPr>'
+    return docx(f"<w:p><w:pPr>{number}</w:pPr><w:r><w:t>{'word ' * 160}</w:t></w:r></w:p>" * 16_000)

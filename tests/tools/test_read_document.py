@@ -442,12 +442,14 @@ async def test_a_scan_that_takes_too_long_to_draw_is_transcribed_first_so_that_e
         await TOOL.run(deps, asked)
     assert "rendering pages 1 to 25 of scan.pdf" in heard.all
     assert "rendering pages 26 to 30 of scan.pdf" not in heard.all
-    sim.queue(*(Reply(text=f"Page {n}.") for n in range(30)), Reply(text="The vessel."))
+    sim.queue(*(Reply(text=f"Page {n}.") for n in range(31)), Reply(text="The vessel."))
     heard.all.clear()
     deps = dataclasses.replace(deps, deadline=anyio.current_time() + 600)
+    (folders.cwd / "short.pdf").write_bytes(pdf([noise(0, 0, 595, 842)]))
     with anyio.fail_after(100):
-        result = await TOOL.run(deps, asked)
+        result = await TOOL.run(deps, dataclasses.replace(asked, documents=("short.pdf", "scan.pdf")))
     await app.close()
+    assert deps.room.drawn == 0, "pictures of the document before it are let go of too"
     assert "rendering pages 1 to 25 of scan.pdf" not in heard.all, "that it is slow is known"
     assert result.text == "The vessel."
     assert "Page 29." in words(last(sim))

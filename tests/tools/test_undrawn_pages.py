@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+import anyio
 import pytest
 from support.connect import Connect
-from support.made_documents import lines, noise, pdf
+from support.made_documents import lines, noise, pdf, source
 from support.toolkit import fail, last, say
 
-from glm_mcp.server.app import Folders
+from glm_mcp.clients.table import client_named
+from glm_mcp.glm.progress import Progress
+from glm_mcp.media.types import Page
+from glm_mcp.server.app import App, Folders
 from glm_mcp.simulator import Reply, Simulator
+from glm_mcp.tools.base import Deps
+from glm_mcp.tools.pages.drawing import Drawing
 
 pytestmark = pytest.mark.anyio
 
@@ -57,6 +63,27 @@ async def test_pages_of_which_none_can_be_drawn_are_an_error_with_a_next_step(
         error = await fail(client, "read_document", documents="a.pdf", pages="1-2", **wish)
     assert error.startswith("unsupported_media: page 1 of a.pdf cannot be drawn. Open it in a PDF reader")
     assert not sim.received
+
+
+async def test_a_page_that_takes_the_drawer_down_costs_none_of_the_many_before_it(
+    app_of: Callable[..., App], folders: Folders
+) -> None:
+    words = lines([f"left {i}" for i in range(30)], x=60) + lines([f"right {i}" for i in range(30)], x=320)
+    wide = f"{words}BT /F1 1200 Tf 1000000000 0 0 1 72 40 Tm (wide) Tj ET\n"
+    put(folders, [SCAN] * 25 + [wide])
+    app = app_of()
+    client = client_named("a-client", app.settings, remote=False)
+    deadline = anyio.current_time() + 600
+    deps = Deps(app.settings, app.glm, app.sandbox, app.outputs, client, Progress(), deadline)
+    pages = [Page(n, f"page {n}", "", "scanned") for n in range(1, 27)]
+    held = source("a.pdf", (folders.cwd / "a.pdf").read_bytes())
+    drawing = Drawing(deps, held, pages, app.glm.models("vision")[0], None)
+    with anyio.fail_after(100):
+        pictures = await drawing.all(in_time=False)
+    await app.close()
+    assert [n for n, some in pictures.items() if some] == list(range(1, 26))
+    assert drawing.instead(26) == "(this page cannot be drawn)"
+    assert drawing.failure is None
 
 
 async def test_a_damaged_page_beside_pages_of_words_is_named_and_asks_no_model(

@@ -17,8 +17,8 @@ _DELIMITERS = ",;\t|"
 _SAMPLE, _SAMPLE_LINES = 20_000, 60
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
 _DECIMAL = re.compile(r"\s*-?\d{1,15},\d{1,9}\s*")
-# A quote behind a backslash that a value goes on behind, and one that is written twice.
-_ESCAPED = re.compile(r'(?<![\\,;\t|])\\"(?=[^,;\t|\n])|(?<=[ (])\\"(?=\w)')
+# A quote behind a backslash that a value goes on behind, or ends; and one that is written twice.
+_ESCAPED = re.compile(r'(?<![\\,;\t|])\\"(?=[^,;\t|\n"]|"(?:[,;\t|\n]|\Z))|(?<=[ (])\\"(?=\w)')
 _DOUBLED = re.compile(r'(?<=[^,;\t|\n"\\])""(?=[^"\n])')
 _BEFORE_QUOTE = re.compile(r'(?<!\\)((?:\\\\)*+)\\"')
 _NAMED = re.compile(r'"?sep=([^\w\s"]|\t)"?(?:\n|\Z)', re.IGNORECASE)  # a first line for Excel

@@ -79,6 +79,11 @@ class Room:
             )
         self._add("pictures", size)
 
+    @property
+    def drawn(self) -> int:
+        """Bytes of pictures and films that the call holds."""
+        return self._call["pictures"]
+
     def put_away(self, size: int) -> None:
         """So many bytes of pictures and films are held no longer."""
         self._add("pictures", -size)

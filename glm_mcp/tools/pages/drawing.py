@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from itertools import chain, islice
+from itertools import islice
 
 import anyio
 
-from glm_mcp.errors import ConfigError, UnsupportedMedia
+from glm_mcp.errors import ConfigError, GLMError, UnsupportedMedia
 from glm_mcp.glm.threads import in_thread
 from glm_mcp.media.documents.read import render_pages
 from glm_mcp.media.glyphs import missing_note
 from glm_mcp.media.types import Page, Picture, Source
+from glm_mcp.media.worker_child import READER
 from glm_mcp.registry import Card
 from glm_mcp.tools.base import Deps
 from glm_mcp.tools.context_window import labels
@@ -44,13 +45,22 @@ class Drawing:
         self._lacks: set[str] = set()
         self._empty: set[int] = set()
         self._broken: set[int] = set()
+        self._has_drawn = False
 
     async def draw(self, numbers: Sequence[int]) -> dict[int, list[Picture]]:
-        """These pages, which the call holds until its end. Raises as `render_pages` and `Room.draw`."""
+        """These pages, which the call holds until its end. Raises as `render_pages` and `Room.draw`; where others are drawn,
+        not for pages on which the drawer gives way.
+        """
         first, last = min(numbers), max(numbers)
         which = f"page {first}" if first == last else f"pages {first} to {last}"
         self._deps.progress.say(f"rendering {which} of {self._source.name}")
-        made, empty = await render_pages(self._source, numbers, self._card, password=self._password)
+        made, empty = list[Picture](), list[int]()
+        try:
+            made, empty = await render_pages(self._source, numbers, self._card, password=self._password)
+        except GLMError as error:
+            if error.about != READER or not self._has_drawn:
+                raise
+        self._has_drawn = self._has_drawn or bool(made)
         self._deps.room.draw(sum(map(_size, made)))
         pictures: dict[int, list[Picture]] = {number: [] for number in numbers}
         for picture in made:
@@ -62,7 +72,7 @@ class Drawing:
 
     async def all(self, *, in_time: bool) -> dict[int, list[Picture]]:
         """Every page, held until the end of the call. `in_time`: within `SHARE` of its time. Raises TooSlow, then with each
-        call about these pages, and as `draw`.
+        call about these pages, of which some may count as held; and as `draw`.
         """
         until = anyio.current_time()
         until += SHARE * (self._deps.deadline - until)
@@ -74,7 +84,6 @@ class Drawing:
                 raise TooSlow
         for start in range(0, len(numbers), AT_ONCE):
             if kept and start and anyio.current_time() > until:
-                self._deps.room.put_away(sum(map(_size, chain.from_iterable(pictures.values()))))
                 with suppress(ConfigError):  # the next call finds it out again
                     await in_thread(self._deps.outputs.remember, kept, {"pages": start})
                 raise TooSlow

@@ -39,11 +39,12 @@ async def to_send(
             deps, args, documents, lang, notes, mode=mode, password=password, in_time=False
         ), []
     documents, read = await transcribed_first(deps, args, documents, notes, password=password)
-    before = list(notes)
+    before, held = list(notes), deps.room.drawn
     try:
         units = await _units(deps, args, documents, lang, notes, mode=mode, password=password, in_time=True)
     except TooSlow:
         notes[:] = before
+        deps.room.put_away(deps.room.drawn - held)  # those of the documents before it among them
         documents, more = await transcribed_first(
             deps, args, documents, notes, password=password, longer_than=0
         )

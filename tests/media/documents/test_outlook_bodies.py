@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import tracemalloc
 from typing import Any
 
 from support.cases import each
@@ -112,6 +113,12 @@ def test_a_file_that_is_packed_as_an_object_is_called_by_its_name_and_read() -> 
     assert "Temp" not in said
 
 
+def test_a_packed_file_whose_name_is_no_text_is_called_as_its_message_calls_it() -> None:
+    whole = package("notes.txt", b"The pump leaks.").replace(b"\2\0notes.txt", b"\2\0\1\2\3\4\5\6.txt")
+    held = {"__substg1.0_3701000D": {"\x01Ole10Native": whole}}
+    assert "- Package (15 bytes)" in read(in_rtf(b" See", attached=[attached("Package", 4, **held)]))
+
+
 def test_a_packed_file_that_is_called_as_a_secret_is_not_read() -> None:
     held = {"__substg1.0_3701000D": {"\x01Ole10Native": package("id_rsa.txt", b"a word of the file")}}
     said = read(in_rtf(b" See", attached=[attached("Package", 4, **held)]))
@@ -136,3 +143,23 @@ def test_a_damaged_object_costs_no_words(size: int) -> None:
     }.items():
         held = {"__substg1.0_3701000D": {stream: data}}
         assert "Words." in read(in_rtf(b" Words.", attached=[attached("Package", 4, **held)]))
+
+
+def test_objects_that_share_their_bytes_are_not_held_as_often() -> None:
+    held = [b"%PDF".ljust(2_000_000, b"x"), *[b"%PDF"] * 39]
+    things = [attached("Package", 4, **{"__substg1.0_3701000D": {"CONTENTS": one}}) for one in held]
+    data = bytearray(in_rtf(b" Words.", attached=things))
+    name = "CONTENTS".encode("utf-16-le").ljust(64, b"\0")
+    entries = [at for at in range(0, len(data), 128) if data[at : at + 64] == name]
+    # Where a stream begins, and how long it is.
+    longest = max((bytes(data[at + 116 : at + 128]) for at in entries), key=lambda end: end[4:8][::-1])
+    for at in entries:
+        data[at + 116 : at + 128] = longest
+    tracemalloc.start()
+    try:
+        said = read(bytes(data))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert said.count("picture.pdf (2,000,000 bytes)") == 40
+    assert peak < 10 * len(data)

@@ -444,6 +444,13 @@ async def test_a_page_that_takes_the_drawer_down_does_not_cost_the_other_pages()
             await render_pages(source("a.pdf", data), [5], CARD)
 
 
+async def test_every_page_is_tried_however_many_take_the_drawer_down() -> None:
+    pages = [lines([f"This is number {n}."]) if n % 2 else TOO_WIDE for n in range(1, 26)]
+    with anyio.fail_after(100):
+        pictures, _ = await render_pages(source("a.pdf", pdf(pages)), range(1, 26), CARD)
+    assert [p.page for p in pictures] == list(range(1, 26, 2))
+
+
 async def test_a_large_file_without_a_name_on_this_machine_is_drawn() -> None:
     data = large(pdf([noise(0, 0, 595, 842)]))
     with anyio.fail_after(60):

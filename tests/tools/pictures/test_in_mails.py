@@ -256,6 +256,20 @@ async def test_hostile_pictures_of_a_mail_cost_themselves_alone(
     assert "left out, all but the 100 largest pictures: the text" in glm(result)["notes"]
 
 
+async def test_drawings_that_are_written_into_a_mail_are_seen(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    bars = "".join(f'<rect x="{9 * n}" y="9" width="5" height="300"/>' for n in range(60))
+    html = f'<p>Sales</p><svg width="600" height="400">{bars}</svg>'
+    keep(folders, outlook(html=html), "bug.msg")
+    keep(folders, mail("", html))
+    sim.queue(Reply("South 30.", times=1))
+    async with connect() as client:
+        for name in ("bug.msg", "bug.eml"):  # the second time it is known
+            assert "South 30." in await say(client, "read_document", documents=name)
+    assert [kinds(r) for r in chats(sim)] == [["image_url", "text"]]
+
+
 async def test_pictures_pasted_into_a_mail_of_outlook_as_objects_are_seen(
     connect: Connect, sim: Simulator, folders: Folders
 ) -> None:

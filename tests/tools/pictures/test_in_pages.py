@@ -13,6 +13,9 @@ from support.connect import Connect
 from support.made_books import book as epub
 from support.toolkit import chats, kinds, last, parts, png, say
 
+from glm_mcp.media.documents.containers.blips import Blips
+from glm_mcp.media.documents.pages import LeftOut
+from glm_mcp.media.documents.web.drawn import WithDrawings, as_pictures
 from glm_mcp.server.app import Folders
 from glm_mcp.simulator import Reply, Simulator
 
@@ -114,6 +117,26 @@ async def test_drawings_in_the_chapters_of_a_book_are_seen(
         text = await say(client, "read_document", documents="book.epub")
     assert text.index("Sales") < text.index("South 30.") < text.index("Costs") < text.index("North 40.")
     assert [kinds(r) for r in chats(sim)] == [["image_url", "text"]] * 2
+
+
+async def test_drawings_of_a_book_that_each_hold_all_of_its_styles_take_no_more_than_some_of_it() -> None:
+    many = "".join(
+        f'<svg width="600" height="400">{BARS}<text>{n}</text><text>.</text></svg>' for n in range(200)
+    )
+    page = f"<style>{'.a{fill:red}' * 17_000}</style>{many}"
+    drawn = list[bytes]()
+
+    def keep(data: bytes) -> str:
+        drawn.append(data)
+        return f"{len(drawn)}.svg"
+
+    shown = as_pictures(page, keep)
+    assert sum(map(len, drawn)) <= 30 * len(page)
+    assert shown.count("<img") == len(drawn) > 20
+    assert shown.count("<svg") == 200 - len(drawn)
+    held = WithDrawings(Blips("a.epub", LeftOut(), {}))
+    places = [held.put("a.xhtml", bytes([n]) * 30_000_000) for n in range(4)]
+    assert [held.has(place) for place in places] == [True, True, True, False]
 
 
 async def test_pictures_of_notes_of_evernote_are_transcribed(

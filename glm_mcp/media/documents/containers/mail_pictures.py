@@ -50,9 +50,7 @@ class MailPictures(PicturesAlong):
 
     def _show(self, part: Any, name: str, encoding: str | None) -> None:
         payload = part.get_payload(decode=True)
-        if not isinstance(payload, bytes) or not (
-            self._blips or b"data:image" in payload or b"<svg" in payload
-        ):
+        if not isinstance(payload, bytes):
             return
         try:
             text = decode_html(payload, name, encoding, part.get_content_charset()).text

@@ -77,7 +77,7 @@ class Message:
         self._container = container
         self._path = path
         self._name = name
-        self._objects: dict[str, Held] = {}  # by their storages
+        self._names: dict[str, str] = {}  # of what is attached, by its storage
         self._parts: dict[str, str] = {}  # of pictures, likewise
         head = 32 if not path else 24
         self._fixed = _fixed(self._stream("__properties_version1.0")[head:])
@@ -122,7 +122,7 @@ class Message:
                 content = self._text(_CONTENT, storage).strip("<>")
                 places = f"cid:{content}" * bool(content), self._text(_LOCATION, storage)
                 self._parts[storage] = along.add(name, self._data(storage), places)
-        self._page = along.page(html) if along.has_any or "data:image" in html else html
+        self._page = along.page(html)
         return along
 
     def _headers(self) -> list[tuple[str, str]]:
@@ -208,25 +208,23 @@ class Message:
 
     def _file_name(self, storage: str) -> str:
         """An object of another program is called by what it is, such as a package, and not by the file that it holds."""
-        if held := self._object(storage).name:
-            return one_line(held)
-        numbers = (_LONG_NAME, _SHORT_NAME, _TITLE)
-        return one_line(next(filter(None, (self._text(number, storage) for number in numbers)), ""))
+        if storage not in self._names:
+            said = (self._text(number, storage) for number in (_LONG_NAME, _SHORT_NAME, _TITLE))
+            self._names[storage] = one_line(self._object(storage).name or next(filter(None, said), ""))
+        return self._names[storage]
 
     def _data(self, storage: str) -> bytes:
         return self._object(storage).data or self._stream(storage, f"__substg1.0_{_DATA}0102")
 
     def _object(self, storage: str) -> Held:
-        if storage not in self._objects:
-            inner = [storage, f"__substg1.0_{_DATA}000D"]
-            held = Held()
-            with contextlib.suppress(*_DAMAGED):
-                if any(self._container.exists([*self._path, *inner, stream]) for stream in STREAMS):
-                    held = held_in(lambda stream: self._stream(*inner, stream))
-                elif not self._container.exists([*self._path, *inner, "__properties_version1.0"]):
-                    held = held_whole(self._stream(*inner), self._name)
-            self._objects[storage] = held
-        return self._objects[storage]
+        """Read anew each time: thousands may share their bytes, and would hold them as often."""
+        inner = [storage, f"__substg1.0_{_DATA}000D"]
+        with contextlib.suppress(*_DAMAGED):
+            if any(self._container.exists([*self._path, *inner, stream]) for stream in STREAMS):
+                return held_in(lambda stream: self._stream(*inner, stream))
+            if not self._container.exists([*self._path, *inner, "__properties_version1.0"]):
+                return held_whole(self._stream(*inner), self._name)
+        return Held()
 
     def _attachment(self, storage: str, mail: Mail, depth: int) -> None:
         inner = [storage, f"__substg1.0_{_DATA}000D"]

@@ -9,9 +9,10 @@ from collections.abc import Callable
 from pathlib import PureWindowsPath
 from typing import NamedTuple
 
+from glm_mcp.errors import UnsupportedMedia
+from glm_mcp.media.charset import decode
 from glm_mcp.media.containers import OLE
 from glm_mcp.media.documents.containers.compound import compound_file
-from glm_mcp.media.documents.eml import text_of
 
 _NATIVE, _CONTENTS, _SHOWN = "\x01Ole10Native", "CONTENTS", "\x02OlePres000"
 STREAMS = (_NATIVE, _CONTENTS, _SHOWN)
@@ -72,7 +73,10 @@ def _native(data: bytes) -> Held:
     (long,) = struct.unpack_from("<I", rest, 4)
     (size,) = struct.unpack_from("<I", rest, 8 + long)
     start = 12 + long
-    name = PureWindowsPath(text_of(label, "the name")).name
+    try:
+        name = PureWindowsPath(decode(label, "the name").text).name
+    except UnsupportedMedia:  # no words
+        name = ""
     return Held(name, rest[start : start + size])
 
 

@@ -115,9 +115,8 @@ class _File:
         if self._is_show:
             return slides_shown(self._package, numbers, len(self._nodes), pictures.on)
         sheets = self._sheets()
-        return sheets_shown(
-            self._package, sheets, numbers, lambda sheet: pictures.on(1 + sheets.index(sheet))
-        )
+        numbered = {sheet: number for number, sheet in enumerate(sheets, 1)}
+        return sheets_shown(self._package, sheets, numbers, lambda sheet: pictures.on(numbered[sheet]))
 
     def _sheets(self) -> list[Sheet[tuple[int, ...]]]:
         """Each with what lies on it, from the top to the bottom."""

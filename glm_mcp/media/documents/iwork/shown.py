@@ -48,12 +48,12 @@ class HeldPictures:
                 if path := held.get(unicodedata.normalize("NFC", one.text(4))):
                     self._at[one.number(1)] = path
         self._shown = [list(self._on(page)) for page in pages]
+        seen = Counter(part for shown in self._shown for part in {one.part for one in shown})
+        self._design = belong_to_design(seen, len(self._shown))
 
     def on(self, number: int, where: str = "") -> list[Shown]:
         """Those of a page, from 1, as of `kept`, without what most pages show."""
-        seen = Counter(part for shown in self._shown for part in {one.part for one in shown})
-        design = belong_to_design(seen, len(self._shown))
-        shown = [one for one in self._shown[number - 1] if one.part not in design]
+        shown = [one for one in self._shown[number - 1] if one.part not in self._design]
         return kept(self._parts.left_out, shown, where)
 
     def _on(self, page: On) -> Iterator[Shown]:

@@ -81,26 +81,26 @@ async def _around(
 async def draw_pdf(
     job: str, source: Source, params: dict[str, Any]
 ) -> tuple[list[list[Any]], list[bytes], list[int]]:
-    """The rows and pictures of a drawing job, and the pages on which nothing is drawn. Raises whatever it raises where the
-    drawer gives way on every page.
+    """The rows and pictures of a drawing job, and the pages on which nothing is drawn. In halves, and halves of those, in
+    which the drawer gives way: each page is drawn, or found to be at fault. Raises whatever the job raises where the drawer
+    gives way on every page.
     """
     ends = anyio.current_time() + SECONDS
     parts: list[Sequence[int]] = [params["numbers"]]
     rows, blobs, empty = list[list[Any]](), list[bytes](), list[int]()
     gave_way: list[GLMError] = []
-    done = tried = 0
-    while parts and tried < _TRIES and (left := ends - anyio.current_time()) > 0:
-        numbers = parts.pop()
-        tried += 1
+    done = False
+    while parts:
+        numbers, left = parts.pop(), ends - anyio.current_time()
         try:
-            facts, some = await pdf_job(job, source, {**params, "numbers": numbers}, left)
+            facts, some = await pdf_job(job, source, {**params, "numbers": numbers}, max(left, 0.0))
         except GLMError as error:
             if error.about != READER:
                 raise
             gave_way.append(error)
             parts += [numbers[slice(*half)] for half in _halves((0, len(numbers)))]
         else:
-            done += 1
+            done = True
             rows += facts["rows"]
             blobs += some
             empty += facts["empty"]

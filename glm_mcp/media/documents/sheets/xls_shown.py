@@ -63,6 +63,7 @@ class OldSheetPictures:
         self._names = [f"picture{number}{one.suffix}" if one else "" for number, one in enumerate(blips, 1)]
         held = {name: one for name, one in zip(self._names, blips, strict=True) if one}
         self.parts = Blips(name, left_out, held)
+        self._placed: dict[int, list[Placed]] = {}  # by where the sheets begin: many may lie in one place
 
     def on(self, at: int, where: str = "") -> list[Shown]:
         """Those of the sheet whose records begin there, from the top to the bottom, as of `kept`."""
@@ -70,13 +71,13 @@ class OldSheetPictures:
 
     def placed(self, at: int) -> list[Placed]:
         """All of that sheet."""
-        if not self._names:
-            return []
-        found: list[Placed] = []
-        with contextlib.suppress(struct.error):
-            sheet = _sheet(self._stream, at)
-            found += _Drawing(sheet, self._names).pictures()
-        return sorted(found, key=lambda one: one[:2])
+        if self._names and at not in self._placed:
+            found: list[Placed] = []
+            with contextlib.suppress(struct.error):
+                sheet = _sheet(self._stream, at)
+                found += _Drawing(sheet, self._names).pictures()
+            self._placed[at] = sorted(found, key=lambda one: one[:2])
+        return self._placed.get(at, [])
 
 
 class _Drawing(Records):
@@ -145,13 +146,13 @@ class _Drawing(Records):
 
 def _store(stream: bytes) -> bytes:
     """The record that holds all drawings' pictures, which several records of the workbook are parts of."""
-    found = b""
+    parts: list[bytes] = []  # put together once: there may be hundreds of thousands
     for record in records(stream):
         if record.number == Number.EOF:
             break
         if record.number == Number.STORE:
-            found += b"".join(record.parts)
-    return found
+            parts += record.parts
+    return b"".join(parts)
 
 
 def _within(store: bytes) -> tuple[int, int]:

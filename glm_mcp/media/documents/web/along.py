@@ -23,6 +23,7 @@ from glm_mcp.media.documents.web.shown import BookPictures
 _SMALL = 0.08  # of a screen: below it are logos, portraits and buttons of signatures
 _BANNER, _HIGH = 3.0, 200  # so many times as wide as high, and lower than that: a head or a foot of a mail
 _LARGE = 0.3  # from which on a picture that is shown again is no logo
+_HELD = re.compile(r"data:image|<svg", re.IGNORECASE)  # what a page holds itself
 _SPACER = 40  # dots of its shorter side, however large a page shows it
 _PICTURES = 2_000  # of one page that are looked at
 _SHOWN = 100  # of one page to a model
@@ -59,10 +60,6 @@ class PicturesAlong:
         self._placed: set[str] = set()
         self.marks: dict[str, str] = {}
 
-    @property
-    def has_any(self) -> bool:
-        return bool(self._blips)
-
     def add(self, name: str, data: bytes, addresses: Iterable[str] = (), *, attached: bool = True) -> str:
         """The part that it becomes, "" beyond what is looked at. `addresses`: by which pages name it. `attached`: it is to be
         seen also where no page names it.
@@ -78,6 +75,8 @@ class PicturesAlong:
 
     def page(self, html: str, base: str = "") -> str:
         """The page with the parts in place of the addresses of what came along. `base`: its own address."""
+        if not (self._blips or _HELD.search(html)):
+            return html
         html = _SOURCE.sub(lambda found: self._named_part(found, base), html)
         shown = as_pictures(html, lambda data: self.add("drawing.svg", data, attached=False), icons=True)
         self._on_pages += self._sizes.on("", shown, fixed=False)

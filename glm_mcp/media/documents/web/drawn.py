@@ -26,6 +26,8 @@ _LETTER = re.compile(r"&(?!(?:amp|lt|gt|quot|apos);)([A-Za-z]\w{1,30});")
 _NAMESPACES = {"xmlns": "http://www.w3.org/2000/svg", "xmlns:xlink": "http://www.w3.org/1999/xlink"}
 _DRAWINGS, _LONG, _STYLES = 200, 3_000_000, 200_000  # of a page; characters of one, and of the page's styles
 _LABELS, _MANY = 2, 50  # more than a logo has
+_TIMES = 30  # the page, that its drawings may have together: each holds all its styles
+_ALL = 100_000_000  # bytes of the drawings of a file
 _FEW = 5  # shapes; one of fewer that does not say how large it is is an icon
 
 
@@ -36,11 +38,14 @@ def as_pictures(page: str, keep: Callable[[bytes], str], *, icons: bool = False)
     if "<svg" not in page:
         return page
     style = "\n".join(one.partition(">")[2] for one in between(page, "<style", "</style"))[:_STYLES]
-    out, at = "", 0
+    out, at, room = "", 0, _TIMES * len(page)
     for start, opened, end in _drawings(page):
         tag = page[start + len("<svg") : opened - 1]
         said = {name.lower(): double or single for name, double, single in _SIDES.findall(tag)}
         if data := _file(tag, page[opened:end], said, style, icons=icons):
+            room -= len(data)
+            if room < 0:
+                break
             sides = " ".join(f'{name}="{value}"' for name, value in said.items())
             out += f'{page[at:start]}<img src="{keep(data)}" {sides}>'
             at = end
@@ -108,11 +113,14 @@ class WithDrawings:
         self.name, self.left_out = parts.name, parts.left_out
         self._parts = parts
         self._drawn: dict[str, bytes] = {}
+        self._room = _ALL
 
     def put(self, page: str, data: bytes) -> str:
-        """A drawing of a page, by the name of its part; its address there."""
+        """A drawing of a page, by the name of its part; its address there, where nothing lies beyond what is taken."""
         address = f"drawing-{zlib.crc32(data):08x}.svg"
-        self._drawn[posixpath.normpath(posixpath.join(posixpath.dirname(page), address))] = data
+        self._room -= len(data)
+        if self._room >= 0:
+            self._drawn[posixpath.normpath(posixpath.join(posixpath.dirname(page), address))] = data
         return address
 
     def identity(self, path: str) -> tuple[int, int]:

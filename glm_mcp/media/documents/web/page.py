@@ -59,4 +59,4 @@ def with_pictures(page: str, along: PicturesAlong, base: str = "") -> str:
     page, binaries = without_binaries(page)
     for name, data in binaries:
         along.add(name, data, (f"#{name}",), attached=False)
-    return along.page(page, base) if along.has_any or "data:image" in page or "<svg" in page else page
+    return along.page(page, base)
