@@ -105,12 +105,9 @@ class Draft:
         # Cleaned first: a key in small letters is one that nothing knows any more.
         reason = text_of(choice.get("finish_reason"))
         finish = clean(reason, ID_CHARS).lower() if reason else ""
-        message = None if choice.get("delta") else choice.get("message")
-        if message and not finish:
-            finish = "stop"  # an answer in one piece ends with it
         if self.finish not in _LASTING:
             self.finish = finish or self.finish
-        delta = dict_of(message or choice.get("delta"))
+        delta = dict_of(choice.get("delta") or choice.get("message"))
         self.thought.add(_content(delta.get("reasoning_content") or delta.get("reasoning")))
         piece = _content(delta.get("content"))
         self.raw.add(piece)

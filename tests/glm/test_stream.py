@@ -704,3 +704,9 @@ def test_any_refused_body_says_what_it_can(text: str, shown: str) -> None:
 @given(st.integers(100, 599), st.text() | JSON.map(json.dumps))
 def test_a_refused_body_is_always_an_error_of_ours(status: int, text: str) -> None:
     assert read_error(status, text).hint
+
+
+def test_a_message_in_a_stream_does_not_end_the_answer() -> None:
+    draft = Draft()
+    draft.feed({"choices": [{"index": 0, "message": {"content": "Half of it"}}]})
+    assert (draft.text, draft.finish) == ("Half of it", None)

@@ -200,6 +200,8 @@ class _Answer:
             if broke:
                 raise broke from None
             raise
+        if len(frames) == 1:
+            _end(frames[0])
         turns = Turns()
         for frame in frames:
             on_event(frame)
@@ -265,6 +267,14 @@ async def _if_any(events: AsyncIterator[bytes]) -> bytes | None:
     with suppress(httpx.TransportError, UpstreamError):
         return await anext(events, None)
     return None
+
+
+def _end(answer: dict[str, Any]) -> None:
+    """An answer in one piece is whole, also where it does not say why it ends."""
+    choices = answer.get("choices")
+    for choice in choices if isinstance(choices, list) else ():
+        if isinstance(choice, dict) and choice.get("message") and not choice.get("finish_reason"):
+            choice["finish_reason"] = "stop"
 
 
 def _finishes(frame: dict[str, Any]) -> bool:
