@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -24,7 +25,7 @@ INDENTED_CHARS = 4_000  # up to here JSON is written for people, a value a line
 @dataclass(frozen=True, slots=True)
 class Question:
     """What is asked, and what for. `exact`: half an answer is worth nothing (boxes, calls, timelines). `about`: what it is
-    of, where others are not answered. `keeps`: another call may use its answer.
+    of, where others are not answered. `keeps`: another call may use its answer. `yields_at`: as of a Job.
     """
 
     messages: tuple[Message, ...]
@@ -35,6 +36,7 @@ class Question:
     deadline: float | None = None
     about: str = ""
     keeps: bool = True
+    yields_at: float = math.inf
 
 
 async def ask(deps: Deps, args: AnswerArgs, question: Question) -> Answer:
@@ -58,6 +60,7 @@ async def ask(deps: Deps, args: AnswerArgs, question: Question) -> Answer:
     job = Job(
         question.role,
         question.deadline or deps.deadline,
+        question.yields_at,
         model=args.model,
         task=question.task,
         free_text=not (args.json or question.exact or question.functions),
@@ -86,6 +89,13 @@ async def _as_json(
         answer.usage.add(first.usage)
         answer.seconds += first.seconds
         value, problem = await check(answer.text, form)
+    if problem and answer.cut == "max_tokens":
+        raise UpstreamError(
+            f"{answer.model} did not give the JSON asked for: its answer was cut off by max_tokens",
+            "Call again with a larger max_tokens, or ask for less at once.",
+            request_id=answer.request_id,
+            partial=answer.text,
+        )
     if problem:
         raise UpstreamError(
             f"{answer.model} did not give the JSON asked for: {problem}",

@@ -32,6 +32,13 @@ def beginning(pages: Sequence[Page]) -> str:
     return "".join(islice(chain.from_iterable(page.text for page in pages), SAMPLE_CHARS))
 
 
+def also_able(chain: Sequence[Card]) -> Card:
+    """The card by which work is parted that the first model cannot do in one call: the narrowest that has half of its window,
+    so that the others can take a part too where the first is overloaded.
+    """
+    return min((c for c in chain if 2 * c.context >= chain[0].context), key=lambda c: c.context)
+
+
 def asked_of(
     units: Sequence[Unit], card: Card, words: str, role: str, lang: Lang, max_tokens: int | None
 ) -> list[Question]:
@@ -72,7 +79,9 @@ def _question(units: Sequence[Unit], words: str, role: str, lang: Lang) -> Quest
         parts += [p.part for p in unit.pictures]
     mark = "以上是文档内容。" if lang == "zh" else "That was the document."
     parts.append(Text(f"{mark}\n\n{words}"))
-    return Question((Message("user", tuple(parts)),), role, task="answer")
+    first, last = units[0].label, units[-1].label
+    about = first if first == last else f"{first} – {last}"
+    return Question((Message("user", tuple(parts)),), role, task="answer", about=about)
 
 
 def joined(document: Document, written: dict[int, str], said: Callable[[str], str]) -> str:

@@ -18,6 +18,7 @@ from glm_mcp.tools.arguments import ASKED, AnswerArgs, Arg
 from glm_mcp.tools.ask import Question, ask, result
 from glm_mcp.tools.base import Deps, Tool, ToolResult, noted
 from glm_mcp.tools.context_window import (
+    also_able,
     asked_of,
     beginning,
     by_model,
@@ -218,8 +219,11 @@ async def _answer(deps: Deps, args: ReadArgs, documents: Read, notes: list[str])
     words = _wish(args, lang)
     vision = any(u.pictures for u in units)
     role = "vision" if vision else "chat"
-    card = deps.glm.models(role, args.model)[0]
-    questions = await in_thread(asked_of, units, card, words, role, lang, args.max_tokens)
+    chain = deps.glm.models(role, args.model)
+    questions = await in_thread(asked_of, units, chain[0], words, role, lang, args.max_tokens)
+    narrower = also_able(chain)
+    if len(questions) > 1 and narrower is not chain[0]:
+        questions = await in_thread(asked_of, units, narrower, words, role, lang, args.max_tokens)
     asked = _layout(args)
     if len(questions) == 1:
         answer = await ask(deps, asked, questions[0])
