@@ -11,7 +11,7 @@ from typing import Annotated
 
 import anyio
 
-from glm_mcp.errors import Again, GLMError, InvalidRequest, TimedOut
+from glm_mcp.errors import GLMError, InvalidRequest
 from glm_mcp.glm.calls import Answer
 from glm_mcp.glm.messages import Message, Part, Text, Video
 from glm_mcp.glm.threads import in_thread
@@ -22,7 +22,7 @@ from glm_mcp.media.video.timecode import parse_time, stamp
 from glm_mcp.registry import Card
 from glm_mcp.tools import saving
 from glm_mcp.tools.arguments import ASKED, AnswerArgs, Arg
-from glm_mcp.tools.ask import Question, ask, result
+from glm_mcp.tools.ask import Question, ask, gave_way, gives_way_at, may_pass, result
 from glm_mcp.tools.base import Deps, Tool, ToolResult
 from glm_mcp.tools.map_reduce import combined
 from glm_mcp.tools.sources import fetch, opened, origin, pictured, subtitles_beside
@@ -71,8 +71,6 @@ FRAMED = {"timeline", "keyframes", "storyboard", "teardown"}
 SHEETED = {"timeline", "keyframes", "storyboard"}
 EXACT = {"timeline", "keyframes"}
 STILLS_MAX = 12
-WHOLE_S = 30.0  # that the only model which takes a film whole may refuse it
-LEAST_S = 2.0  # without which frames are not worth making
 
 
 async def run(deps: Deps, args: VideoArgs) -> ToolResult:
@@ -134,15 +132,11 @@ async def _local(deps: Deps, args: VideoArgs, source: Source, words: str, lang: 
         answer.attempts = [*map(dict, refusal.attempts), *answer.attempts]
         answer.seconds = anyio.current_time() - started
         why = refusal.code or refusal.kind
-        if _may_pass(refusal):
+        if may_pass(refusal):
             answer.notes.append(f"{card.id} did not take the video whole in time ({why})")
         else:
             answer.notes.append(f"the service refused the video whole ({why})")
     return await _finished(deps, args, source, file, clips, answer)
-
-
-def _may_pass(error: GLMError) -> bool:
-    return error.again is Again.RETRY or isinstance(error, TimedOut)
 
 
 def _hold(deps: Deps, clips: list[Clip]) -> None:
@@ -167,7 +161,7 @@ async def _sent_whole(
     except GLMError as error:
         if error.about == "film":
             deps.glm.refused_films.add(card.id, digest, error)
-        elif yields_at <= anyio.current_time() < deps.deadline - LEAST_S and _may_pass(error):
+        elif gave_way(deps, error, yields_at):
             raise error.but(about="film") from error
         raise
     notes = [f"{stamp(clip.start)}–{stamp(clip.end)} sent whole", *clip.notes, *origin(source)]
@@ -178,13 +172,12 @@ def _yields_at(deps: Deps, args: VideoArgs, film: Video) -> float:
     """When the frames of a film are sent that nobody has taken whole: where the first model alone takes it whole, and
     others its frames.
     """
-    now = anyio.current_time()
     others = deps.glm.models("vision", args.model)[1:]
     takers = [c for c in others if c.video and c.video_data]
     whole = [c for c in takers if (film.seconds or 0) <= (c.video_seconds or math.inf)]
     if whole or not any(c.images > 1 for c in others):
         return math.inf
-    return now + min(WHOLE_S, (deps.deadline - now) / 3)
+    return gives_way_at(deps)
 
 
 async def _from_frames(deps: Deps, args: VideoArgs, words: str, lang: Lang, clips: list[Clip]) -> Answer:

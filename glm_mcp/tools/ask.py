@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from glm_mcp.errors import UpstreamError
+import anyio
+
+from glm_mcp.errors import Again, GLMError, TimedOut, UpstreamError
 from glm_mcp.glm.calls import Answer, Job
 from glm_mcp.glm.messages import ChatRequest, Message, Text
 from glm_mcp.glm.threads import in_thread
@@ -19,6 +21,8 @@ from glm_mcp.tools.sources import downloaded
 from glm_mcp.tools.structured import ResponseFormat, characters, check, check_schema
 
 REASONING_CHARS = 4_000  # shown with thinking="show"
+WHOLE_S = 30.0
+LEAST_S = 2.0  # without which parts are not worth making
 INDENTED_CHARS = 4_000  # up to here JSON is written for people, a value a line
 
 
@@ -37,6 +41,21 @@ class Question:
     about: str = ""
     keeps: bool = True
     yields_at: float = math.inf
+
+
+def gives_way_at(deps: Deps) -> float:
+    """Until when the only model that takes a work in one piece may refuse it or be silent, where others take its parts."""
+    now = anyio.current_time()
+    return now + min(WHOLE_S, (deps.deadline - now) / 3)
+
+
+def gave_way(deps: Deps, error: GLMError, at: float) -> bool:
+    """Whether a call ended since nobody answered it until then, with time left for the parts."""
+    return at <= anyio.current_time() < deps.deadline - LEAST_S and may_pass(error)
+
+
+def may_pass(error: GLMError) -> bool:
+    return error.again is Again.RETRY or isinstance(error, TimedOut)
 
 
 async def ask(deps: Deps, args: AnswerArgs, question: Question) -> Answer:
