@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeVar
@@ -9,6 +10,7 @@ from typing import Any, Literal, Protocol, TypeVar
 from glm_mcp.errors import Again, GLMError, InvalidRequest, TooLong, UpstreamError
 from glm_mcp.glm.error_codes import blocked
 from glm_mcp.glm.messages import Part
+from glm_mcp.glm.policy import MINIMUM_ANSWER
 from glm_mcp.glm.stream import Draft
 from glm_mcp.glm.usage import Usage
 from glm_mcp.registry import Card, Endpoint
@@ -24,11 +26,13 @@ Cut = Literal["max_tokens", "window", "repetition", "service", "deadline"]
 @dataclass(frozen=True, slots=True)
 class Job:
     """What a call is for. `deadline`: on anyio's clock. `free_text`: a part of the answer is worth returning.
-    `inline`: turns a picture's URL into bytes when the service cannot fetch it.
+    `inline`: turns a picture's URL into bytes when the service cannot fetch it. `yields_at`: from then on a call that nobody
+    answers ends, since another way may lead to an answer.
     """
 
     role: str
     deadline: float
+    yields_at: float = math.inf
     model: str | None = None
     task: str | None = None
     free_text: bool = True
@@ -118,15 +122,15 @@ def empty(draft: Draft, card: Card, tokens: int | None) -> GLMError:
         )
     if draft.finish == "length":
         used = draft.usage.completion or min(tokens or card.default_tokens, card.max_tokens)
-        advice = "Call again with a larger max_tokens (at least 1024)"
+        least = max(MINIMUM_ANSWER, used + 1)
         switch = card.thinking == "switch"
         thinks = bool(draft.thought_chars or draft.raw_chars or draft.usage.reasoning)
-        tokens_used = f"{used} token{'s' * (used != 1)}"
+        tokens_used = f"{used:,} token{'s' * (used != 1)}"
         return InvalidRequest(
             f"{card.id} used all {tokens_used} for thinking and wrote no answer"
             if thinks
             else f"{card.id} wrote no answer with {tokens_used}",
-            f"{advice} or thinking=false." if switch and thinks else f"{advice}.",
+            _allow(least if least <= card.max_tokens else 0, thinks=switch and thinks),
             again=Again.NEVER if switch else Again.NEXT,
             request_id=ident,
         )
@@ -142,3 +146,12 @@ def empty(draft: Draft, card: Card, tokens: int | None) -> GLMError:
     return UpstreamError(
         what, "Call again.", again=Again.RETRY, request_id=ident, partial=thought or None, about="answer"
     )
+
+
+def _allow(least: int, *, thinks: bool) -> str:
+    """What helps an answer that had no room. `least`: tokens that would be more; 0 where there are none."""
+    if least and thinks:
+        return f"Call again with a larger max_tokens (at least {least:,}) or thinking=false."
+    if least:
+        return f"Call again with a larger max_tokens (at least {least:,})."
+    return "Call again with thinking=false." if thinks else "Ask for less, or name another model."

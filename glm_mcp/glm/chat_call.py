@@ -184,6 +184,7 @@ class ChatCall:
 
     def _cut_loop(self, draft: Draft, card: Card, loop: Repetition) -> Answer:
         """What was said before a loop with the loop's words once; another try where that is nothing of its own."""
+        draft.cut_text(loop.end)
         if loop.start < WORTH_KEEPING and not draft.tool_calls:
             raise UpstreamError(
                 f"{card.id} repeated the same words without end",
@@ -193,7 +194,6 @@ class ChatCall:
                 request_id=draft.request_id,
                 about="answer",
             )
-        draft.cut_text(loop.end)
         answer = self.answer(draft, card.id)
         answer.cut = "repetition"
         answer.notes.append("cut: the model repeated the last words without end")
@@ -248,7 +248,8 @@ class ChatCall:
         other = next((f for f in card.image_forms if f not in refused), None)
         if other is None:  # another model may take these bytes
             names = ", ".join(dict.fromkeys(p.name for p in self.request.media() if isinstance(p, Image)))
-            return error.but(again=Again.NEXT, hint=f"{error.hint} It was sent in every form: check {names}.")
+            hint = f"It was sent in every form: check {names}, or save it anew as PNG or JPEG."
+            return error.but(again=Again.NEXT, hint=hint)
         self.dialects[card.id] = replace(dialect, image_form=other)
         return None
 

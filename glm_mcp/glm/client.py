@@ -132,8 +132,8 @@ class GLMClient:
         answer.seconds, answer.attempts = monotonic() - race.started, race.attempts
         answer.notes = [*race.notes, *answer.notes]
         first = self.models(job.role, job.model)[0].id
-        able = self.gone(first) or any(c.id == first for c in chain)
-        answer.fallback = instead_of(first, answer, self._why_unasked(first) if able else "unfit for this")
+        able = bool(self.gone(first)) or any(c.id == first for c in chain)
+        answer.fallback = instead_of(first, answer, self._why_unasked(first, able=able))
         if answer.fallback:
             self.meter.stood_in(answer.model)
         return answer
@@ -152,9 +152,7 @@ class GLMClient:
     async def _run(self, work: Work[T], chain: Sequence[Card], job: Job, progress: Progress) -> Race[T]:
         """Which model. deadline( models( attempts( slot( attempt ) ) ) ); a slot is held for an attempt only."""
         standings = [self._standing(c, work) for c in chain]
-        race: Race[T] = Race(
-            standings, deadline=job.deadline, health=self.health, meter=self.meter, progress=progress
-        )
+        race: Race[T] = Race(standings, job, health=self.health, meter=self.meter, progress=progress)
         with ends_at(job.deadline, put_off=race.puts_off):
             async with anyio.create_task_group() as asked:
                 while not race.over:
@@ -285,8 +283,10 @@ class GLMClient:
         """Its card, corrected by what the service did when it was asked."""
         return self.findings.corrected(self.engine.card(model) if self.engine else card(model))
 
-    def _why_unasked(self, model: str) -> str:
+    def _why_unasked(self, model: str, *, able: bool) -> str:
         """Why a call went past a model without asking it."""
+        if not able:
+            return "unfit for this"
         if self.gone(model):
             return "gone"
         return "refused a moment ago" if self.health.of(model).rests else "busy"

@@ -34,10 +34,7 @@ _WAIT = "Call again after the reset time in the message (Beijing time), or chang
 _TOMORROW = "Call again tomorrow, or change the plan."
 _PLAN = "Renew or change the plan, or use the free models with an ordinary key."
 _BUSY = "Call again in a few seconds, or allow fewer calls at once with GLM_MAX_CONCURRENCY."
-_LATER = (
-    "The free models are overloaded for everybody at the moment: call again in a minute, without `model`, or allow more "
-    "time with GLM_DEADLINE_S."
-)
+_LATER = "Call again in a minute, or allow more time with GLM_DEADLINE_S."
 _FAULT = "The service failed; call again."
 _FIELD = "Change the argument that the message names and call again."
 _NO_SEARCH = "Leave web_search out, or call again later."

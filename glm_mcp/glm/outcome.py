@@ -62,7 +62,8 @@ def partial(call: ChatCall, race: Race[Answer], job: Job) -> Answer:
 
 
 def _thinking_too_long(error: GLMError, call: ChatCall) -> GLMError:
-    if isinstance(error, TimedOut) and call.arrived and call.arrived.draft.thought_chars:
+    draft = call.arrived.draft if call.arrived else None
+    if isinstance(error, TimedOut) and call.arrived and draft and (draft.thought_chars or draft.raw_chars):
         error = error.but(message=f"{error.message}; {call.arrived.model} was still thinking")
         if not call.request.thinking:  # it was not asked to
             return error

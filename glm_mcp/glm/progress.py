@@ -60,6 +60,13 @@ class Progress:
             self._on_text(AGAIN)
         self._written, self._tail, self._pieces = 0, "", Pieces()
 
+    def of_parts(self, count: int) -> Progress:
+        """What the parts of one work say of themselves, which are asked at once; of a single one as of a whole."""
+        return Parts(self, count) if count > 1 else self
+
+    def done(self, count: int) -> None:
+        """So many of the parts are."""
+
     @property
     def message(self) -> str:
         """One line; a file's name or the model's text in it cannot act on a terminal."""
@@ -85,3 +92,28 @@ class Progress:
             await anyio.sleep(PAUSE_S)
             with anyio.move_on_after(EVERY_S - PAUSE_S):
                 await self._changed.wait()
+
+
+class Parts(Progress):
+    """Progress of answers that are written at once: how many are done and what goes on, since a line of several texts
+    would be none.
+    """
+
+    def __init__(self, whole: Progress, count: int) -> None:
+        super().__init__()
+        self._whole, self._count, self._done = whole, count, 0
+
+    def say(self, message: str) -> None:
+        self._whole.say(f"{self._done} of {self._count} parts done" + (f"; {message}" if message else ""))
+
+    def done(self, count: int) -> None:
+        self._done = count
+        self.say("")
+
+    def text(self, piece: str) -> None:
+        if piece:
+            self._written += len(piece)
+            self.say(f"writing ({self._written:,} characters)")
+
+    def start_text(self) -> None:
+        """What others have written counts on."""

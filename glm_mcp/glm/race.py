@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from time import monotonic  # asyncio's clock; anyio looks for the event loop each time, forty times a call
 from typing import Any, Generic, TypeVar
@@ -10,7 +11,8 @@ from typing import Any, Generic, TypeVar
 import anyio
 
 from glm_mcp.deadline import AWAKE_S, OVERSLEPT_S
-from glm_mcp.errors import Again, GLMError, TimedOut
+from glm_mcp.errors import Again, GLMError, Overloaded, TimedOut
+from glm_mcp.glm.calls import Job
 from glm_mcp.glm.learnt.health import Health
 from glm_mcp.glm.network.failures import unreached
 from glm_mcp.glm.policy import Ask, End, Leave, Phase, Standing, Wait, in_time, last_wait, next_step
@@ -28,10 +30,10 @@ class Race(Generic[T]):
     """The models of one call, asked one after another and, where one is silent too long, beside each other."""
 
     def __init__(
-        self, models: Sequence[Standing], *, deadline: float, health: Health, meter: Meter, progress: Progress
+        self, models: Sequence[Standing], job: Job, *, health: Health, meter: Meter, progress: Progress
     ) -> None:
-        self.models = models
-        self.started, self.deadline = monotonic(), deadline
+        self.models, self.job = models, job
+        self.started, self.deadline = monotonic(), job.deadline
         self.health, self.meter, self.progress = health, meter, progress
         self.attempts: list[dict[str, Any]] = []
         self.notes: list[str] = []
@@ -61,6 +63,8 @@ class Race(Generic[T]):
 
     async def change(self, until: float) -> None:
         """Until something happens to one of the models after which there may be something to do, or that time has come."""
+        if monotonic() < self.job.yields_at:
+            until = min(until, self.job.yields_at)
         self._until = until
         with anyio.move_on_at(until):
             await self._changed.wait()
@@ -74,6 +78,9 @@ class Race(Generic[T]):
     def next_step(self, *, beside: bool) -> Ask | Wait | End:
         """What to do now; a model that hangs is hung up on here."""
         now = monotonic()
+        if now >= self.job.yields_at and not self.is_heard:
+            self._unheard |= self._scopes.keys()
+            return End()
         step = next_step(self.models, started=self.started, now=now, deadline=self.deadline, beside=beside)
         if not isinstance(step, Leave):
             return step
@@ -217,7 +224,7 @@ class Race(Generic[T]):
             self.health.refused(model.card.id, 0.0 if broken else wait)
         if not self.over:
             never = ends or model.ready_at >= self.deadline
-            after = "" if never else f"; try {model.tries + 1} in {wait:.0f} s"
+            after = "" if never else f"; try {model.tries + 1} in {max(wait, 1):.0f} s"
             self._refusal = f"{model.card.id}: {error.kind}{after}"
             self.progress.say(self._refusal)
 
@@ -258,7 +265,7 @@ class Race(Generic[T]):
             times = f"; tried {self.unreached} times in {took:.0f} s" if self.unreached > 1 else ""
             self.failure = error.but(message=f"{error.message}{times}")
         else:
-            self.progress.say(f"{error.message}; try {self.unreached + 1} in {wait:.0f} s")
+            self.progress.say(f"{error.message}; try {self.unreached + 1} in {max(wait, 1):.0f} s")
 
     def _last_wait(self, model: Standing, wait: float) -> float:
         now = monotonic()
@@ -284,7 +291,7 @@ class Race(Generic[T]):
         if self.failure:
             return self.failure.but(attempts=tuple(self.attempts))
         took, within = monotonic() - self.started, self.deadline - self.started
-        asked = ", ".join(f"{m.card.id} {m.tries}×" for m in self.models if m.tries)
+        asked = asked_of(self.attempts)
         errors = [m.error for m in self.models if m.error]
         # A stand-in that cannot do the job does not hide that the right model was busy.
         error = next((e for e in errors if e.again is Again.RETRY), errors[0] if errors else None)
@@ -305,11 +312,20 @@ class Race(Generic[T]):
                 "Call again, ask for less, or allow more time with GLM_DEADLINE_S and the client's own limit.",
                 attempts=self.attempts,
             )
-        if sum(m.tries for m in self.models) == 1:
+        if isinstance(error, Overloaded) and self.job.model:
+            error = error.but(hint=f"{error.hint} Without `model` others are asked too.")
+        if len(self.attempts) == 1:
             return error.but(attempts=tuple(self.attempts))
         return error.but(
-            message=f"{error.message}; asked for {took:.0f} s: {asked}", attempts=tuple(self.attempts)
+            message=f"{error.message}; asked for {took:.0f} s: {asked}",
+            bare=error.message,
+            attempts=tuple(self.attempts),
         )
+
+
+def asked_of(attempts: Iterable[Mapping[str, Any]]) -> str:
+    """Which models were asked how often, those that were asked first before the others."""
+    return ", ".join(f"{name} {times}×" for name, times in Counter(a["model"] for a in attempts).items())
 
 
 def _guessed(model: Standing) -> Usage | None:

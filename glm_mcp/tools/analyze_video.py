@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 import anyio
@@ -21,7 +22,7 @@ from glm_mcp.media.video.timecode import parse_time, stamp
 from glm_mcp.registry import Card
 from glm_mcp.tools import saving
 from glm_mcp.tools.arguments import ASKED, AnswerArgs, Arg
-from glm_mcp.tools.ask import Question, ask, result
+from glm_mcp.tools.ask import Question, ask, gave_way, gives_way_at, may_pass, result
 from glm_mcp.tools.base import Deps, Tool, ToolResult
 from glm_mcp.tools.map_reduce import combined
 from glm_mcp.tools.sources import fetch, opened, origin, pictured, subtitles_beside
@@ -115,7 +116,7 @@ async def _local(deps: Deps, args: VideoArgs, source: Source, words: str, lang: 
         dense_head=args.task == "teardown",
     )
     _hold(deps, clips)
-    clip, refusal = clips[0], None
+    clip, refusal, started = clips[0], None, anyio.current_time()
     if clip.video is not None:
         try:
             return await _sent_whole(deps, args, source, clip, clip.video, card, words, lang)
@@ -123,13 +124,18 @@ async def _local(deps: Deps, args: VideoArgs, source: Source, words: str, lang: 
             if error.about != "film":
                 raise
             refusal = error
-            deps.progress.say("the service refused the video whole: sending frames")
+            deps.progress.say("sending the frames of the video instead of the whole")
         clips = await file.prepare(card)
         _hold(deps, clips)
     answer = await _from_frames(deps, args, words, lang, clips)
     if refusal is not None:
         answer.attempts = [*map(dict, refusal.attempts), *answer.attempts]
-        answer.notes.append(f"the service refused the video whole ({refusal.code or refusal.kind})")
+        answer.seconds = anyio.current_time() - started
+        why = refusal.code or refusal.kind
+        if may_pass(refusal):
+            answer.notes.append(f"{card.id} did not take the video whole in time ({why})")
+        else:
+            answer.notes.append(f"the service refused the video whole ({why})")
     return await _finished(deps, args, source, file, clips, answer)
 
 
@@ -148,14 +154,30 @@ async def _sent_whole(
     if refusal is not None:
         raise refusal.but(attempts=())
     asked = _with_subtitles(clip, words, lang)
+    question = _whole(film, asked, args.task, offset=clip.start, lang=lang)
+    yields_at = _yields_at(deps, args, film)
     try:
-        answer = await ask(deps, args, _whole(film, asked, args.task, offset=clip.start, lang=lang))
+        answer = await ask(deps, args, replace(question, yields_at=yields_at))
     except GLMError as error:
         if error.about == "film":
             deps.glm.refused_films.add(card.id, digest, error)
+        elif gave_way(deps, error, yields_at):
+            raise error.but(about="film") from error
         raise
     notes = [f"{stamp(clip.start)}–{stamp(clip.end)} sent whole", *clip.notes, *origin(source)]
     return result(deps, args, answer, notes)
+
+
+def _yields_at(deps: Deps, args: VideoArgs, film: Video) -> float:
+    """When the frames of a film are sent that nobody has taken whole: where the first model alone takes it whole, and
+    others its frames.
+    """
+    others = deps.glm.models("vision", args.model)[1:]
+    takers = [c for c in others if c.video and c.video_data]
+    whole = [c for c in takers if (film.seconds or 0) <= (c.video_seconds or math.inf)]
+    if whole or not any(c.images > 1 for c in others):
+        return math.inf
+    return gives_way_at(deps)
 
 
 async def _from_frames(deps: Deps, args: VideoArgs, words: str, lang: Lang, clips: list[Clip]) -> Answer:
@@ -267,7 +289,8 @@ def _question(clip: Clip, words: str, task: str | None, lang: Lang, *, exact: bo
     parts: list[Part] = [Text(intro)]
     for frame in clip.frames:
         parts += [Text(f"[{stamp(frame.time, 2)}]"), frame.picture.part]
-    return Question((Message("user", (*parts, Text(words))),), "vision", task=task or "video", exact=exact)
+    turn = Message("user", (*parts, Text(words)))
+    return Question((turn,), "vision", task=task or "video", exact=exact, about=span)
 
 
 def _with_subtitles(clip: Clip, words: str, lang: Lang) -> str:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from glm_mcp.errors import UpstreamError
+import anyio
+
+from glm_mcp.errors import Again, GLMError, TimedOut, UpstreamError
 from glm_mcp.glm.calls import Answer, Job
 from glm_mcp.glm.messages import ChatRequest, Message, Text
 from glm_mcp.glm.threads import in_thread
@@ -18,13 +21,15 @@ from glm_mcp.tools.sources import downloaded
 from glm_mcp.tools.structured import ResponseFormat, characters, check, check_schema
 
 REASONING_CHARS = 4_000  # shown with thinking="show"
+WHOLE_S = 30.0
+LEAST_S = 2.0  # without which parts are not worth making
 INDENTED_CHARS = 4_000  # up to here JSON is written for people, a value a line
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
     """What is asked, and what for. `exact`: half an answer is worth nothing (boxes, calls, timelines). `about`: what it is
-    of, where others are not answered. `keeps`: another call may use its answer.
+    of, where others are not answered. `keeps`: another call may use its answer. `yields_at`: as of a Job.
     """
 
     messages: tuple[Message, ...]
@@ -35,6 +40,22 @@ class Question:
     deadline: float | None = None
     about: str = ""
     keeps: bool = True
+    yields_at: float = math.inf
+
+
+def gives_way_at(deps: Deps) -> float:
+    """Until when the only model that takes a work in one piece may refuse it or be silent, where others take its parts."""
+    now = anyio.current_time()
+    return now + min(WHOLE_S, (deps.deadline - now) / 3)
+
+
+def gave_way(deps: Deps, error: GLMError, at: float) -> bool:
+    """Whether a call ended since nobody answered it until then, with time left for the parts."""
+    return at <= anyio.current_time() < deps.deadline - LEAST_S and may_pass(error)
+
+
+def may_pass(error: GLMError) -> bool:
+    return error.again is Again.RETRY or isinstance(error, TimedOut)
 
 
 async def ask(deps: Deps, args: AnswerArgs, question: Question) -> Answer:
@@ -58,6 +79,7 @@ async def ask(deps: Deps, args: AnswerArgs, question: Question) -> Answer:
     job = Job(
         question.role,
         question.deadline or deps.deadline,
+        question.yields_at,
         model=args.model,
         task=question.task,
         free_text=not (args.json or question.exact or question.functions),
@@ -86,6 +108,13 @@ async def _as_json(
         answer.usage.add(first.usage)
         answer.seconds += first.seconds
         value, problem = await check(answer.text, form)
+    if problem and answer.cut == "max_tokens":
+        raise UpstreamError(
+            f"{answer.model} did not give the JSON asked for: its answer was cut off by max_tokens",
+            "Call again with a larger max_tokens, or ask for less at once.",
+            request_id=answer.request_id,
+            partial=answer.text,
+        )
     if problem:
         raise UpstreamError(
             f"{answer.model} did not give the JSON asked for: {problem}",

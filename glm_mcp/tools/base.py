@@ -141,7 +141,8 @@ def closing(deps: Deps, answer: Answer, notes: list[str]) -> str:
         facts.append(deps.said(f"{usage.prompt:,}{cached} + {usage.completion:,} tokens"))
     facts.append(f"{answer.seconds:.1f} s")
     if answer.fallback:
-        facts.append(deps.said(f"instead of {answer.fallback}"))
+        model, _, why = answer.fallback.partition(" (")
+        facts.append(deps.said(f"instead of {model} ({why[:-1]})"))
     if deps.settings.simulate:
         facts.append(deps.said("SIMULATED"))
     return noted(deps, answer.notes + notes, facts)

@@ -14,7 +14,7 @@ from glm_mcp.tools.ask import Question
 from glm_mcp.tools.words.chinese import Lang
 
 SPARE_TOKENS = 4_000  # for instructions and the error of our count
-PAGE_TOKENS = 1_500  # of a page image, as the cards have it
+PAGE_TOKENS = 2_100  # of a page image of 1,211 x 1,568 pixels, on the high side
 SAMPLE_CHARS = 2_000  # of a document, to see its language
 
 
@@ -30,6 +30,13 @@ class Unit:
 def beginning(pages: Sequence[Page]) -> str:
     """Of their text; to put all of it together for that would take a tenth of a second."""
     return "".join(islice(chain.from_iterable(page.text for page in pages), SAMPLE_CHARS))
+
+
+def also_able(chain: Sequence[Card]) -> Card:
+    """The card by which work is parted that the first model cannot do in one call: the narrowest that has half of its window,
+    so that the others can take a part too where the first is overloaded.
+    """
+    return min((c for c in chain if 2 * c.context >= chain[0].context), key=lambda c: c.context)
 
 
 def asked_of(
@@ -72,7 +79,9 @@ def _question(units: Sequence[Unit], words: str, role: str, lang: Lang) -> Quest
         parts += [p.part for p in unit.pictures]
     mark = "以上是文档内容。" if lang == "zh" else "That was the document."
     parts.append(Text(f"{mark}\n\n{words}"))
-    return Question((Message("user", tuple(parts)),), role, task="answer")
+    first, last = units[0].label, units[-1].label
+    about = first if first == last else f"{first} – {last}"
+    return Question((Message("user", tuple(parts)),), role, task="answer", about=about)
 
 
 def joined(document: Document, written: dict[int, str], said: Callable[[str], str]) -> str:

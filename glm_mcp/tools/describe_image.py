@@ -210,19 +210,26 @@ async def _locate(
     """Boxes in pixels of the original image, and a copy with them drawn. Each image (or part of a tall one) is its
     own call.
     """
-    questions = [_question([p], words, "locate", exact=True) for p in pictures]
+    names = [label or p.part.name for label, p in zip(_labels(pictures, deps.said), pictures, strict=True)]
+    questions = [
+        replace(_question([p], words, "locate", exact=True), about=f"{name}, 0-1000 of its sides")
+        for name, p in zip(names, pictures, strict=True)
+    ]
     answers = await each(deps, args, questions) if len(questions) > 1 else [await ask(deps, args, *questions)]
     lines: list[str] = []
     links: list[Link] = []
     items: list[Item] = []
     beside: dict[tuple[str, tuple[int, int]], list[Item]] = {}
     data: list[dict[str, Any]] = []
-    unread = False
-    for label, picture, answer in zip(_labels(pictures, deps.said), pictures, answers, strict=True):
-        name = label or picture.part.name
+    unread = misplaced = False
+    for name, picture, answer in zip(names, pictures, answers, strict=True):
         boxes = await in_thread(located, answer.text)
-        notes = notes + await in_thread(unplaced, answer.text)
-        if not boxes and _SAYS.search(answer.text):
+        outside = await in_thread(unplaced, answer.text)
+        notes = notes + outside
+        if not boxes and outside:
+            misplaced = True
+            lines.append(deps.said(f"({name}: no place for: {answer.text.strip()[:200]})"))
+        elif not boxes and _SAYS.search(answer.text):
             unread = True
             said = answer.text.strip()[:200]
             lines.append(deps.said(f"({name}: no box could be read from: {said})"))
@@ -244,11 +251,16 @@ async def _locate(
     alike = len({p.original for p in pictures}) == 1
     found = f"{len(items)} found in {size[0]}x{size[1]} px" if alike else f"{len(items)} found"
     finished.head = deps.said(found)
-    if unread and not items:
+    if misplaced and not items:
+        finished.head = deps.said(f"{found}: no box could be placed, see below")
+    elif unread and not items:
         finished.head = deps.said(f"{found}: the answer could not be read, see below")
     finished.links = links
     finished.data |= {"count": len(items), "items": data}
     return finished
+
+
+_CODE_IN = re.compile(r"<\w|[{};]\s*$", re.MULTILINE)
 
 
 async def _code(deps: Deps, args: ImageArgs, answer: Answer, source: Source, notes: list[str]) -> ToolResult:
@@ -257,6 +269,8 @@ async def _code(deps: Deps, args: ImageArgs, answer: Answer, source: Source, not
     code, kind = (fence.body, fence.language.lower()) if fence else (answer.text, "")
     if answer.cut:
         notes = [*notes, "the code is NOT complete"]
+    elif not (fence or _CODE_IN.search(code)):
+        notes = [*notes, "the answer has no code: its words are in the file"]
     name = saving.stem_of_source(source.name, "screen") + CODE.get(kind, ".html")
     said, links = await saving.save(deps, name, code.encode())
     finished = result(deps, args, answer, notes)

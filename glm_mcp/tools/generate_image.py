@@ -66,6 +66,7 @@ class DrawArgs(ModelArgs):
 IMAGE_BYTES = 30 * 1024 * 1024  # of one generated image; real ones are under 5 MB
 SIDE_ASKED_MAX = 8192  # beyond this, scaling up makes only a larger file
 PREVIEW_SIDE = 512
+_DREW = "the picture that the service drew"
 _LOST = "The service's own address of the picture leads to none: call again for another."
 MEGAPIXEL = 1024 * 1024  # about what the service draws best
 DOWNLOAD_TRIES = 3
@@ -170,7 +171,7 @@ async def run(deps: Deps, args: DrawArgs) -> ToolResult:
     try:
         said, link = await in_thread(_save, deps, output, target, finished)
     except (ConfigError, ForbiddenPath, InvalidRequest) as error:
-        raise error.but(hint=f"{_made(drawing)} {error.hint}") from error
+        raise error.but(hint=_made(drawing, error.hint)) from error
     meta: dict[str, Any] = {
         "model": drawing.model,
         "request_id": drawing.request_id,
@@ -230,7 +231,7 @@ async def _finished(
             "what the service drew is not a picture", _made(drawing), request_id=drawing.request_id
         )
     wanted = Wanted(
-        "the picture that the service drew",
+        _DREW,
         target.suffix.lower() if saving.names_format(output, target) else "",
         size.final,
         PREVIEW_SIDE if preview else 0,
@@ -239,7 +240,7 @@ async def _finished(
     try:
         return await finish_image(data, wanted)
     except (UnsupportedMedia, MediaTooLarge) as error:
-        raise error.but(hint=f"{_made(drawing)} {error.hint}", request_id=drawing.request_id) from error
+        raise error.but(hint=_made(drawing, error.hint), request_id=drawing.request_id) from error
 
 
 def _target(deps: Deps, output: str, prompt: str) -> Path:
@@ -295,10 +296,13 @@ async def _is_picture(data: bytes) -> bool:
     return (await in_thread(detect, data)).family == "image"
 
 
-def _made(drawing: Drawing) -> str:
-    if drawing.url:
-        return f"The picture was made and is kept for 30 days at {drawing.url} . Download it there."
-    return "The picture was made, but without an address: call again for another."
+def _made(drawing: Drawing, then: str = "") -> str:
+    """`then`: what else helps."""
+    if not drawing.url:
+        return "The picture was made, but without an address: call again for another."
+    if then:
+        return f"The picture was made and is kept for 30 days at {drawing.url} . Download it there. {then}"
+    return f"The picture was made and is kept for 30 days at {drawing.url} . Download it there."
 
 
 TOOL = Tool(

@@ -14,6 +14,7 @@ import anyio
 from glm_mcp.errors import Again, ConfigError, ContentBlocked, GLMError, RateLimited, TimedOut
 from glm_mcp.glm.calls import Answer
 from glm_mcp.glm.messages import File, Image, Message, Text, Video
+from glm_mcp.glm.race import asked_of
 from glm_mcp.glm.threads import in_thread
 from glm_mcp.tools.arguments import AnswerArgs
 from glm_mcp.tools.ask import Question, ask
@@ -25,7 +26,6 @@ MET = 3  # sorts of failures that an error names
 MOST_LEFT_OUT = 3  # parts that the filter refuses: who sends on and on what it refuses is locked out
 AT_ONCE = 8  # parts in flight from one call; the limiter holds the rest back
 ANSWERED_S = 0.5  # from a failure that ends the work to the end of the other parts: what was answered is kept
-COMBINE_SHARE = 0.25  # of the time, kept for combining
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,34 +43,34 @@ class Later:
     known: Callable[[], None]
 
 
-async def each(
-    deps: Deps, args: AnswerArgs, questions: Sequence[Question], *, share: float = 1.0
-) -> list[Answer]:
+async def each(deps: Deps, args: AnswerArgs, questions: Sequence[Question]) -> list[Answer]:
     """The answers to all questions, in order; finished ones are kept, so that the same call goes on where it stopped.
 
-    A few parts that the service's filter refuses are left out, where an answer without them is one. `share`: of the time
-    that is left. The first answer's `seconds` become those of all of them together. Raises what may pass, such as an
-    overload, else the first failure; both with what is done so far.
+    A few parts that the service's filter refuses are left out, where an answer without them is one. The first answer's
+    `seconds` become those of all of them together. Raises what may pass, such as an overload, else the first failure; both
+    with what is done so far.
     """
-    answers, error = await so_far(deps, args, questions, share=share)
+    answers, error = await so_far(deps, args, questions)
     if error is not None:
         raise error
     return [a for a in answers if a is not None]
 
 
 async def so_far(
-    deps: Deps, args: AnswerArgs, questions: Sequence[Question | Later], *, share: float = 1.0
+    deps: Deps, args: AnswerArgs, questions: Sequence[Question | Later]
 ) -> tuple[list[Answer | None], GLMError | None]:
     """As `each`, without raising what it raises: the answers that came, and why there are no others. None, without an
     error, where there was nothing to ask.
     """
     keys, answers = await in_thread(_recalled, deps, args, questions)
     known = _known(questions, answers)
-    started = anyio.current_time()
-    deadline = started + (deps.deadline - started) * share
+    started, deadline = anyio.current_time(), deps.deadline
     late, left_out, unkept = list[GLMError](), dict[int, ContentBlocked](), list[ConfigError]()
     failed = list[GLMError]()
     gate = anyio.Semaphore(AT_ONCE)
+    parts_said = deps.progress.of_parts(len(questions))
+    parts_said.done(known)
+    told = replace(deps, progress=parts_said)
 
     async def one(n: int) -> None:
         async with gate:
@@ -82,7 +82,7 @@ async def so_far(
                 async with _made(asked, deadline) as question:
                     if question is None:
                         return
-                    answer = await ask(deps, args, replace(question, deadline=deadline, exact=True))
+                    answer = await ask(told, args, replace(question, deadline=deadline, exact=True))
             except ContentBlocked as error:
                 if len(left_out) < MOST_LEFT_OUT and not (args.json or exact):
                     left_out[n] = error
@@ -100,7 +100,7 @@ async def so_far(
         answers[n] = answer
         if question.keeps and (lost := await in_thread(_keep, deps, keys[n], answer)):
             unkept.append(lost)
-        deps.progress.say(f"{sum(a is not None for a in answers)} of {len(questions)} parts done")
+        parts_said.done(sum(a is not None for a in answers))
 
     with anyio.CancelScope() as parts:
         async with anyio.create_task_group() as group:
@@ -206,8 +206,15 @@ def _unfinished(
     partial = "\n\n".join(f"[{about}]\n{text}" if about else text for about, text in done) or None
     late, said = errors[-1], f"{len(done)} of {len(answers)} parts"
     if not isinstance(late, TimedOut):
+        asked = asked_of(attempt for error in errors for attempt in error.attempts)
+        if asked and len(errors) > 1:
+            alone = (late.bare or late.message).rstrip(".")
+            late = late.but(message=f"{alone}; asked for all parts together: {asked}")
+        if not done:
+            return late.but(message=f"{late.message.rstrip('.')}; none of {len(answers)} parts is done")
         return late.but(
             message=f"{late.message.rstrip('.')}; {said} are done{' and kept' if kept else ''}",
+            hint=f"{late.hint} The same call goes on from there." if kept else late.hint,
             partial=partial,
         )
     again = "Call again with the same arguments to go on: finished parts are kept. " if kept else ""
@@ -228,7 +235,7 @@ async def combined(
     Raises as `each`; where only combining them fails, with what the parts say.
     """
     started = anyio.current_time()
-    answers = await each(deps, replace(args, json=None), questions, share=1 - COMBINE_SHARE)
+    answers = await each(deps, replace(args, json=None), questions)
     deps.progress.say("combining the parts")
     words = COMBINE[lang].format(count=len(answers))
     body = "\n\n".join(f"[part {n}]\n{a.text}" for n, a in enumerate(answers, 1))

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated
 
-from glm_mcp.errors import InvalidRequest
+import anyio
+
+from glm_mcp.errors import GLMError, InvalidRequest
 from glm_mcp.glm.calls import Answer
 from glm_mcp.glm.messages import File, Message, Text
 from glm_mcp.glm.threads import in_thread, in_thread_if
@@ -15,9 +18,10 @@ from glm_mcp.media.kept.outputs import is_kept, kept_id
 from glm_mcp.media.types import SHORT, Document, Page, Source
 from glm_mcp.text import plain
 from glm_mcp.tools.arguments import ASKED, AnswerArgs, Arg
-from glm_mcp.tools.ask import Question, ask, result
+from glm_mcp.tools.ask import Question, ask, gave_way, gives_way_at, result
 from glm_mcp.tools.base import Deps, Tool, ToolResult, noted
 from glm_mcp.tools.context_window import (
+    also_able,
     asked_of,
     beginning,
     by_model,
@@ -218,15 +222,39 @@ async def _answer(deps: Deps, args: ReadArgs, documents: Read, notes: list[str])
     words = _wish(args, lang)
     vision = any(u.pictures for u in units)
     role = "vision" if vision else "chat"
-    card = deps.glm.models(role, args.model)[0]
-    questions = await in_thread(asked_of, units, card, words, role, lang, args.max_tokens)
+    chain = deps.glm.models(role, args.model)
+    questions = await in_thread(asked_of, units, chain[0], words, role, lang, args.max_tokens)
+    narrower, parts = also_able(chain), questions
+    if narrower is not chain[0]:
+        parts = await in_thread(asked_of, units, narrower, words, role, lang, args.max_tokens)
     asked = _layout(args)
-    if len(questions) == 1:
+    if len(parts) == 1:
         answer = await ask(deps, asked, questions[0])
+    elif len(questions) == 1:
+        answer = await _whole_or_parts(deps, asked, questions[0], parts, words, lang)
     else:
-        answer = await combined(deps, asked, questions, words, lang)
+        answer = await combined(deps, asked, parts, words, lang)
     add(answer, read)
     return _finished(deps, args, answer, notes)
+
+
+async def _whole_or_parts(
+    deps: Deps, args: ReadArgs, whole: Question, parts: Sequence[Question], words: str, lang: Lang
+) -> Answer:
+    """The answer to the whole; to its parts, which other models take too, where nobody answers that in time."""
+    started, gives_way = anyio.current_time(), gives_way_at(deps)
+    try:
+        return await ask(deps, args, replace(whole, yields_at=gives_way))
+    except GLMError as error:
+        if not gave_way(deps, error, gives_way):
+            raise
+        refusal = error
+    deps.progress.say("reading it in parts, which other models take too")
+    answer = await combined(deps, args, parts, words, lang)
+    answer.attempts = [*map(dict, refusal.attempts), *answer.attempts]
+    answer.seconds = anyio.current_time() - started
+    answer.notes.append(f"not answered in one piece in time ({refusal.code or refusal.kind})")
+    return answer
 
 
 def _wish(args: ReadArgs, lang: Lang) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 import anyio
 import pytest
-from support.calls import V6, T, models_asked
+from support.calls import V6, L, T, models_asked
 from support.cases import each
 from support.connect import Connect
-from support.toolkit import picture, text_of
+from support.toolkit import fail, picture, text_of
 
 from glm_mcp.server.app import Folders
 from glm_mcp.simulator import Fault, Reply, Simulator
@@ -23,7 +24,7 @@ pytestmark = pytest.mark.anyio
         (Fault("error", code="1000", times=0), "auth", "1000", "GLM_API_KEY"),
         (Fault("error", code="1113", times=0), "quota", "1113", "zhipu-coding"),
         (Fault("error", code="1302", times=0), "rate_limited", "1302", "GLM_MAX_CONCURRENCY"),
-        (Fault("error", code="1305", times=0), "overloaded", "1305", "without `model`"),
+        (Fault("error", code="1305", times=0), "overloaded", "1305", "Call again in a minute"),
         (Fault("error", code="1234", times=0), "upstream", "1234", "glm-mcp doctor"),
         (Fault("error", code="1301", times=0), "content_blocked", "1301", "Rephrase"),
         (Fault("sensitive_mid", times=0), "content_blocked", "1301", "Rephrase"),
@@ -116,3 +117,71 @@ async def test_reasoning_is_shown_only_when_asked_for(sim: Simulator, connect: C
             shown = await client.call_tool("chat", {"prompt": "hi", "thinking": "show"})
     assert "six times seven" not in text_of(quiet)
     assert "six times seven" in text_of(shown)
+
+
+async def test_a_call_that_names_an_overloaded_model_is_told_that_others_would_be_asked(
+    sim: Simulator, connect: Connect
+) -> None:
+    sim.queue(Fault("error", code="1305", times=0))
+    async with connect(GLM_DEADLINE_S="2") as client:
+        named = await fail(client, "chat", prompt="hello", model=T)
+        free = await fail(client, "chat", prompt="hello")
+    assert "Without `model` others are asked too." in named
+    assert "`model`" not in free
+
+
+async def test_each_request_counts_where_it_says_how_often_a_model_was_asked(
+    sim: Simulator, connect: Connect, folders: Folders
+) -> None:
+    path = str(picture(folders.cwd / "boats.png"))
+    sim.queue(Fault("error", code="1210", message="图片输入格式/解析错误", times=0))
+    async with connect() as client:
+        text = await fail(client, "describe_image", images=path)
+    told = dict(re.findall(r"(glm-[\w.-]+) (\d+)×", text))
+    asked = Counter(entry.model for entry in sim.received)
+    assert told == {model: str(times) for model, times in asked.items()}
+    assert "It was sent in every form: check boats.png, or save it anew as PNG or JPEG." in text
+    assert "Change the argument" not in text
+
+
+@pytest.mark.parametrize(
+    ("model", "mend"),
+    [
+        (T, "Call again with a larger max_tokens (at least 16,385) or thinking=false."),
+        (L, "Ask for less, or name another model."),
+    ],
+)
+async def test_an_answer_without_room_is_told_a_number_that_is_more(
+    model: str, mend: str, sim: Simulator, connect: Connect
+) -> None:
+    tokens = 16_384
+    sim.queue(Fault("cut_thinking") if model == T else Reply("", finish_reason="length"))
+    async with connect() as client:
+        text = await fail(client, "chat", prompt="hello", model=model, thinking=True, max_tokens=tokens)
+    assert mend in text, text
+
+
+async def test_what_arrived_of_an_endless_repetition_is_told_once(sim: Simulator, connect: Connect) -> None:
+    sim.queue(Fault("loop", message="I am sorry. ", times=0))
+    async with connect() as client:
+        text = await fail(client, "chat", prompt="hello")
+    assert "repeated the same words without end" in text
+    assert 1 <= text.count("I am sorry.") <= 2
+
+
+async def test_json_that_was_cut_off_by_max_tokens_is_said_to_be(sim: Simulator, connect: Connect) -> None:
+    sim.queue(Reply('["a", "b', finish_reason="length", times=2))
+    async with connect() as client:
+        text = await fail(client, "chat", prompt="hello", json=True, max_tokens=5)
+    assert "its answer was cut off by max_tokens" in text
+    assert "larger max_tokens" in text
+
+
+async def test_a_model_that_stops_while_it_thinks_in_its_text_is_said_to_have_been_thinking(
+    sim: Simulator, connect: Connect, folders: Folders
+) -> None:
+    path = str(picture(folders.cwd / "boats.png"))
+    sim.queue(Fault("hang_mid", chunks=3, times=0))
+    async with connect(GLM_DEADLINE_S="2") as client:
+        text = await fail(client, "describe_image", images=path, model="glm-4.1v-thinking-flash")
+    assert "glm-4.1v-thinking-flash was still thinking" in text

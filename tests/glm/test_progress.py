@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from contextlib import nullcontext
 from functools import partial
@@ -16,11 +17,12 @@ from hypothesis import strategies as st
 from support.busy import within
 from support.connect import Connect
 from support.processes import Stdio, environment
+from support.toolkit import picture
 
 from glm_mcp.glm.policy import Pace
 from glm_mcp.glm.progress import EVERY_S, PAUSE_S, Progress
 from glm_mcp.samples import FOLDER
-from glm_mcp.server.app import App
+from glm_mcp.server.app import App, Folders
 from glm_mcp.simulator import Fault, Reply, Simulator, Switches
 from glm_mcp.text import Redactor, plain
 
@@ -246,3 +248,20 @@ def test_what_a_failed_attempt_wrote_does_not_count() -> None:
     assert progress.message == "writing (13 characters): …whole answer"
     progress.thinking(1234)
     assert progress.message == "thinking (1,234 characters)"
+
+
+async def test_of_answers_that_are_written_at_once_it_tells_how_many_are_done_and_no_words(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    for name in ("a.png", "b.png"):
+        picture(folders.cwd / name)
+    words = [f"word{n} " for n in range(8)]
+    sim.switches = Switches(chunk_s=0.15)
+    sim.queue(Reply("".join(words), chunks=tuple(words), times=2))
+    heard = Heard()
+    given = {"images": ["a.png", "b.png"], "task": "locate", "prompt": "boats"}
+    with anyio.fail_after(60):
+        async with connect() as client:
+            await client.call_tool("describe_image", given, progress_callback=heard)
+    assert any(re.fullmatch(r"[01] of 2 parts done; writing \(\d+ characters\)", m) for m in heard.messages)
+    assert not any("word" in message for message in heard.messages)

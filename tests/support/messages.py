@@ -24,12 +24,15 @@ ERRORS = {n for n, c in vars(errors).items() if isinstance(c, type) and issubcla
 FINDINGS = {"ok", "note", "wrong", "_ok", "_note", "_wrong", "Finding"}
 USAGE = {"UsageError", "BadParameter"}
 LINES = {"echo", "say"}
-WORDS = {"UNSET", "TITLES", "_WANTED", "_TOOLS", "_SEE", "_KINDS", "_INSTEAD", "RECORD"}
+WORDS = {"UNSET", "TITLES", "_WANTED", "_TOOLS", "_SEE", "_KINDS", "_INSTEAD", "RECORD", "_DREW"}
 # Functions that give why something cannot be, which an error names.
 REASONS = {
+    "_allow",
     "_lacks",
     "broken_by",
     "_login_in",
+    "_made",
+    "_why_unasked",
     "misfit",
     "parse",
     "says",

@@ -402,8 +402,33 @@ async def test_what_the_parts_of_a_long_video_say_is_not_lost_where_combining_th
     assert text.startswith("content_blocked: ")
     assert "2 of 2 parts are done and kept" in text
     assert text.count("A red ball.") == 2
+    assert "[0:00–" in text
     assert [bool(r.media) for r in chats(sim)[before:]] == [False]
     assert "then combined" in again
+
+
+async def test_frames_go_where_the_only_model_for_the_whole_film_is_overloaded(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    (folders.cwd / "long.mp4").write_bytes(make(Film(regular(60, 2), size=(160, 96))))
+    sim.queue(Fault("error", code="1305", model="glm-4.6v-flash", times=0))
+    async with connect(GLM_DEADLINE_S="12") as client:
+        text = await say(client, "analyze_video", video="long.mp4")
+    assert "glm-4.6v-flash did not take the video whole in time (1305)" in text
+    assert "frames of 0:00–1:00 read" in text
+    assert "instead of glm-4.6v-flash (" in text
+    assert last(sim).model == "glm-4.1v-thinking-flash"
+
+
+async def test_a_film_that_is_being_answered_late_is_not_sent_again_as_frames(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    (folders.cwd / "long.mp4").write_bytes(make(Film(regular(60, 2), size=(160, 96))))
+    sim.queue(Fault("slow_answer", seconds=4))
+    async with connect(GLM_DEADLINE_S="9") as client:
+        text = await say(client, "analyze_video", video="long.mp4")
+    assert len(chats(sim)) == 1
+    assert "0:00–1:00 sent whole" in text
 
 
 async def test_what_is_no_video_names_the_tool_for_it(

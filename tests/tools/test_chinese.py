@@ -53,6 +53,38 @@ def test_a_translation_holds_what_is_put_into_it() -> None:
             "glm-4.7-flash：过载；4 秒后第 2 次尝试；排队中：第 3 位",
         ),
         (
+            (
+                "pictures of the text not transcribed: overloaded: the model is overloaded: Busy; asked for 7 s: "
+                "glm-4v-flash 2×; 1 of 3 parts are done and kept. Call again in a minute, or allow more time with "
+                "GLM_DEADLINE_S. The same call goes on from there."
+            ),
+            (
+                "正文的图片没有转写：过载：模型过载：Busy；询问了 7 秒：glm-4v-flash 2×；3 部分中 1 部分已完成并保留。"
+                "请一分钟后再调用，或用 GLM_DEADLINE_S 给更多时间。同样的调用会从那里继续。"
+            ),
+        ),
+        (
+            (
+                "page 3 not transcribed: timeout: 2 of 3 parts done before the deadline; meanwhile glm-4v-flash timeout 1×. "
+                "More time: GLM_DEADLINE_S and the host's own limit."
+            ),
+            (
+                "第 3 页没有转写：timeout：时限之前 3 部分完成了 2 部分；其间 glm-4v-flash timeout 1×。"
+                "要更多时间：GLM_DEADLINE_S 和宿主程序自己的时限。"
+            ),
+        ),
+        (
+            (
+                "The picture was made and is kept for 30 days at https://example.com/a.png . Download it there. "
+                "If it opens elsewhere, save it as PNG or JPEG there; if not, get the file anew."
+            ),
+            (
+                "图片已经画好，在 https://example.com/a.png 保留 30 天。请在那里下载。"
+                "如果别处能打开，请在那里存为 PNG 或 JPEG；否则请重新获取该文件。"
+            ),
+        ),
+        ("instead of glm-4.6v-flash (refused a moment ago)", "代替 glm-4.6v-flash（刚才拒绝过）"),
+        (
             "Try glm-4.7-flash. Name another model; `glm-mcp models` lists them.",
             "可用 glm-4.7-flash。请指定另一个模型；`glm-mcp models` 列出全部。",
         ),

@@ -325,6 +325,42 @@ async def test_code_that_was_cut_off_is_said_to_be_incomplete(
     assert (folders.cwd / "glm-output" / "a.html").read_text(encoding="utf-8") == "<!doctype html>\n<p>one"
 
 
+async def test_words_in_the_place_of_code_are_said_to_be_none(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    picture(folders.cwd / "a.png")
+    sim.queue(Reply("I see no interface here."), Reply("<p>one</p>"), Reply("struct A {\n}"))
+    async with connect() as client:
+        none, *code = [
+            await say(client, "describe_image", images="a.png", task="ui_to_code") for _ in range(3)
+        ]
+    assert "the answer has no code: its words are in the file" in none
+    assert not any("has no code" in text for text in code)
+
+
+async def test_a_box_that_cannot_be_placed_is_not_called_unreadable(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    picture(folders.cwd / "a.png")
+    sim.queue(Fault("far_boxes"))
+    async with connect() as client:
+        text = await say(client, "describe_image", images="a.png", task="locate", prompt="boats")
+    assert text.startswith("0 found in 640x480 px: no box could be placed, see below")
+    assert '(a.png: no place for: [{"label":"simulated","bbox_2d":[120,160,1480,1640]}]' in text
+    assert "could not be read" not in text
+
+
+async def test_boxes_of_a_part_that_came_say_what_they_are_of_where_others_did_not(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    for name in ("a.png", "b.png"):
+        picture(folders.cwd / name)
+    sim.queue(Reply('[{"label": "boat", "bbox_2d": [1, 2, 3, 4]}]'), Fault("error", code="1113", times=0))
+    async with connect() as client:
+        text = await fail(client, "describe_image", images=["a.png", "b.png"], prompt="boats", task="locate")
+    assert re.search(r'\[[ab]\.png, 0-1000 of its sides\]\n\[\{"label": "boat"', text)
+
+
 async def test_compare_needs_two_pictures_and_names_them(
     connect: Connect, sim: Simulator, folders: Folders
 ) -> None:
@@ -619,7 +655,7 @@ async def test_parts_that_are_refused_for_too_many_calls_say_so(
         text = await fail(client, "describe_image", images=["a.png", "b.png"], prompt="x", task="locate")
     assert text.startswith("rate_limited: ")
     assert "code 1302" in text
-    assert "0 of 2 parts are done and kept" in text
+    assert "; none of 2 parts is done" in text
 
 
 async def test_of_a_pattern_what_cannot_be_read_is_left_out_and_named(

@@ -359,6 +359,44 @@ async def test_a_document_larger_than_the_window_is_read_in_parts_and_combined(
     assert f"read in {len(looked)} parts by {model}, then combined" in text
 
 
+async def test_a_part_of_a_long_text_fits_the_model_that_is_left_where_the_first_is_overloaded(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    rows = [f"Row {n}: the value of number {n} is {n * 7}." for n in range(20_000)]
+    (folders.cwd / "big.txt").write_text("\n".join(rows), encoding="utf-8")
+    sim.queue(*(Fault("error", code="1305", model=m, times=0) for m in ("glm-4.7-flash", "glm-4.6v-flash")))
+    async with connect(GLM_DEADLINE_S="20") as client:
+        text = await say(client, "read_document", 40, documents="big.txt", prompt="Sum?")
+    assert re.search(r"read in \d+ parts by glm-4-flash-250414, then combined", text)
+
+
+async def test_a_text_that_only_the_overloaded_model_holds_whole_is_read_in_parts_by_the_others(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    rows = [f"Row {n}: the value of number {n} is {n * 7}." for n in range(11_000)]
+    (folders.cwd / "big.txt").write_text("\n".join(rows), encoding="utf-8")
+    sim.queue(*(Fault("error", code="1305", model=m, times=0) for m in ("glm-4.7-flash", "glm-4.6v-flash")))
+    async with connect(GLM_DEADLINE_S="20") as client:
+        text = await say(client, "read_document", 40, documents="big.txt", prompt="Sum?")
+        sim.clear()
+        whole = await say(client, "read_document", 40, documents="big.txt", prompt="Sum of all?")
+    assert "by glm-4-flash-250414, then combined" in text
+    assert "not answered in one piece in time (1305)" in text
+    assert "then combined" not in whole
+
+
+async def test_parts_that_are_asked_at_once_say_together_how_often_a_model_was_asked(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    pages = [noise(0, 0, 595, 842)] * 3
+    (folders.cwd / "scan.pdf").write_bytes(pdf([p + lines([str(n)]) for n, p in enumerate(pages)]))
+    sim.queue(Fault("error", code="1305", times=0))
+    async with connect(GLM_DEADLINE_S=3 * slowness(), GLM_MAX_CONCURRENCY=1, GLM_FALLBACK="0") as client:
+        text = await fail(client, "read_document", documents="scan.pdf")
+    asked = len([r for r in sim.received if r.model])
+    assert f"asked for all parts together: glm-4.6v-flash {asked}×; none of 3 parts is done" in text
+
+
 async def test_finished_parts_are_kept_and_the_same_call_goes_on(
     connect: Connect, sim: Simulator, folders: Folders
 ) -> None:

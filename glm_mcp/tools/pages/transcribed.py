@@ -95,8 +95,10 @@ async def transcribed(
         left.subtract(page.number for page, _ in read)
         unread = [p for p in pages if (not asked or left[p.number]) and not instead.get(p.number)]
         if unread:
-            _tell(notes, unread, failure)
-        instead |= {page.number: _unread(deps, page, failure) for page in unread}
+            _tell(notes, unread, failure, begun=any(came[page.number] for page in unread))
+        instead |= {
+            page.number: _unread(deps, page, failure, begun=bool(came[page.number])) for page in unread
+        }
     for page in pages:
         if words := instead.get(page.number):
             text = texts[page.number] if came[page.number] or page.as_image != "garbled" else ""
@@ -167,17 +169,21 @@ def _own(page: Page) -> str:
     return page.text
 
 
-def _tell(notes: list[str], unread: Sequence[Page], error: GLMError) -> None:
-    """Notes which pages were not read, and why."""
+def _tell(notes: list[str], unread: Sequence[Page], error: GLMError, *, begun: bool) -> None:
+    """Notes which pages were not read, and why. `begun`: some of their pictures were."""
     why = f"{error.kind}: {error.message}. {error.hint}"
-    if all(page.as_image == "pictures" for page in unread):  # whose words are there
+    if begun and all(page.as_image == "pictures" for page in unread):
+        notes.append(f"some pictures of {labels(unread)} not transcribed: {why}")
+    elif all(page.as_image == "pictures" for page in unread):  # whose words are there
         notes.append(f"pictures of {labels(unread)} not transcribed: {why}")
     else:
         notes.append(f"{labels(unread)} not transcribed: {why}")
 
 
-def _unread(deps: Deps, page: Page, error: GLMError) -> str:
-    """What stands for what a model was to read of a page."""
+def _unread(deps: Deps, page: Page, error: GLMError, *, begun: bool) -> str:
+    """What stands for what a model was to read of a page. `begun`: it has read some of it."""
+    if page.as_image == "pictures" and begun:
+        return deps.said(f"(other pictures, not transcribed: {error.kind})")
     if page.as_image == "pictures":
         return deps.said(f"(pictures, not transcribed: {error.kind})")
     return deps.said(f"(scanned, not transcribed: {error.kind})")

@@ -57,7 +57,9 @@ def of_document(source: Source, document: Document) -> list[str]:
     """What a careful reader must know of one document."""
     notes = [*document.notes, *origin(source)]
     if len(document.pages) < document.total:
-        notes.append(f"{len(document.pages)} of {document.total} pages of {document.name}")
+        count = f"{len(document.pages)} of {document.total}"
+        pages = all(page.label.startswith("page ") for page in document.pages)
+        notes.append(f"{count} pages of {document.name}" if pages else f"{count} parts of {document.name}")
     return notes
 
 

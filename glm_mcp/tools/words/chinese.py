@@ -22,16 +22,17 @@ from glm_mcp.errors import GLMError
 
 Lang = Literal["zh", "en"]
 Failure = TypeVar("Failure", bound=GLMError)
-DEPTH = 3  # texts within texts
+DEPTH = 4  # texts within texts
 TELLING = 9  # characters of a text without what is put in
 LONGEST = 2_000  # characters of what is looked up; no text of ours has as many, and each is held against all patterns
 # Single words that are put into texts of ours; any other one is a name, such as of a file called "models".
-STATES = {"blocked", "drawing", "failed", "overloaded", "quotes", "silent", "starting"}
-COUNTED = re.compile(r"\{1\} (?:pictures?|calls|tokens|at once|or more|differ)\b")
+STATES = {"blocked", "busy", "drawing", "failed", "gone", "overloaded", "quotes", "silent", "starting"}
+COUNTED = re.compile(r"\{1\} (?:(?:pictures?|calls|tokens|at once|or more|differ)\b|of \{2\} (?!is ))")
 NUMBERED = re.compile(r"(?:page|slide|chapter|part|mail) \{1\}")
 PLACED = re.compile(rf"{NUMBERED.pattern}$|sheet '\{{1\}}'|line \{{1\}}: ")
 _CHINESE, _LATIN = re.compile("[\u4e00-\u9fff]"), re.compile("[A-Za-z0-9]")
 _NUMBER = re.compile("[0-9,]+")
+_AND_AN_ADVICE = re.compile(r".{20}\. \{\d\}$")  # long enough to be known whole, whatever it holds
 # Between the parts that a text is put together from.
 PARTS = (("; ", "；"), (": ", "："), (", ", "，"))
 
@@ -61,14 +62,30 @@ class _Template(NamedTuple):
     counts: bool  # what is put in first is a number: two words of ours end many a sentence of somebody else
     chinese: str
     where: str
+    english: str
+
+    @property
+    def follows(self) -> bool:
+        """Whether it is said behind another text of ours."""
+        return not self.pieces[0] and self.pieces[1].startswith(PARTS[0][0])
 
     def put_in(self, text: str) -> list[str] | None:
-        """From the left, each piece looked for once: of a pattern a stranger's words could ask for hours."""
+        """From the left, each piece looked for once: of a pattern a stranger's words could ask for hours. From the right
+        what follows another text, since more may stand before it.
+        """
         first, *between, last = self.pieces
         at, end = len(first), len(text) - len(last)
         if at > end or not (text.startswith(first) and text.endswith(last)):
             return None
-        given = []
+        given = list[str]()
+        if self.follows:
+            for piece in reversed(between):
+                found = text.rfind(piece, 0, end)
+                if found < 0:
+                    return None
+                given.insert(0, text[found + len(piece) : end])
+                end = found
+            return [text[:end], *given]
         for piece in between:
             found = text.find(piece, at, end)
             if found < 0:
@@ -91,6 +108,7 @@ def _templates() -> list[_Template]:
             bool(COUNTED.match(english) or NUMBERED.fullmatch(english)),
             entries()[english],
             _where(english),
+            english,
         )
         for english in with_holes
     ]
@@ -147,7 +165,9 @@ def _by_template(bare: str, depth: int, places: Sequence[str], *, within_one: bo
     fit = bisect_left(templates, -len(bare), key=lambda template: -template.own)
     for template in itertools.islice(templates, fit, None):
         given = template.put_in(bare) if template.where in places else None
-        if given and not (within_one and any(PARTS[0][0] in part for part in given)):
+        whole = not within_one or _AND_AN_ADVICE.search(template.english)
+        inner = given[1:] if given and template.follows else given
+        if given and inner is not None and (whole or not any(PARTS[0][0] in part for part in inner)):
             return _filled(template.chinese, given, depth - 1)
     return None
 

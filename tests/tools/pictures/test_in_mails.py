@@ -14,7 +14,7 @@ from support.made_outlook import compound, message, packed, text
 from support.toolkit import call, chats, fail, glm, kinds, last, png, say
 
 from glm_mcp.server.app import Folders
-from glm_mcp.simulator import Reply, Simulator
+from glm_mcp.simulator import Fault, Reply, Simulator
 
 pytestmark = pytest.mark.anyio
 
@@ -297,3 +297,16 @@ async def test_pictures_pasted_into_a_mail_of_outlook_as_objects_are_seen(
         said = await say(client, "read_document", documents="bug.msg")
     assert "See [picture: picture.dib]  and [picture: picture.png]" in said
     assert said.index("Error 5.") < said.index("Error 6.")
+
+
+async def test_of_pictures_of_which_one_was_read_it_says_that_the_others_were_not(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    keep(folders, mail("Two screenshots.", attached={"one.png": PAGE, "two.png": OTHER}))
+    sim.queue(Reply("First words."), Fault("error", code="1305", times=0))
+    async with connect(GLM_MAX_CONCURRENCY="1", GLM_DEADLINE_S="3") as client:
+        text = await say(client, "read_document", documents="bug.eml")
+    assert "First words.\n\n(other pictures, not transcribed: overloaded)" in text
+    assert "some pictures of the text not transcribed: overloaded: " in text
+    assert "1 of 2 parts are done and kept. Call again in a minute" in text
+    assert "The same call goes on from there." in text
