@@ -125,7 +125,7 @@ def empty(draft: Draft, card: Card, tokens: int | None) -> GLMError:
         least = max(MINIMUM_ANSWER, used + 1)
         switch = card.thinking == "switch"
         thinks = bool(draft.thought_chars or draft.raw_chars or draft.usage.reasoning)
-        tokens_used = f"{used:,} token{'s' * (used != 1)}"
+        tokens_used = f"{used} token{'s' * (used != 1)}"
         return InvalidRequest(
             f"{card.id} used all {tokens_used} for thinking and wrote no answer"
             if thinks
@@ -151,7 +151,7 @@ def empty(draft: Draft, card: Card, tokens: int | None) -> GLMError:
 def _allow(least: int, *, thinks: bool) -> str:
     """What helps an answer that had no room. `least`: tokens that would be more; 0 where there are none."""
     if least and thinks:
-        return f"Call again with a larger max_tokens (at least {least:,}) or thinking=false."
+        return f"Call again with a larger max_tokens (at least {least}) or thinking=false."
     if least:
-        return f"Call again with a larger max_tokens (at least {least:,})."
+        return f"Call again with a larger max_tokens (at least {least})."
     return "Call again with thinking=false." if thinks else "Ask for less, or name another model."

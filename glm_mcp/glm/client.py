@@ -31,7 +31,7 @@ from glm_mcp.glm.learnt.limiter import Limiter, Limits
 from glm_mcp.glm.learnt.names import Names
 from glm_mcp.glm.messages import ChatRequest, Dialect
 from glm_mcp.glm.network.transport import Transport
-from glm_mcp.glm.outcome import another, found_gone, instead_of, no_key, no_model, partial
+from glm_mcp.glm.outcome import another, found_gone, instead_of, no_key, no_model, no_result, partial
 from glm_mcp.glm.policy import (
     Ask,
     Pace,
@@ -145,7 +145,7 @@ class GLMClient:
         call = DrawCall(self._post, body, engine=self.engine is not None)
         race = await self._run(call, chain, job, progress)
         if race.result is None:
-            raise in_time(race.error())
+            raise in_time(no_result(race))
         race.result.seconds, race.result.attempts = monotonic() - race.started, race.attempts
         return race.result
 

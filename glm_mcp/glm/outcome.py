@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from time import monotonic
+from typing import Any
 
-from glm_mcp.errors import ConfigError, ContentBlocked, GLMError, InvalidRequest, TimedOut, TooLong
+from glm_mcp.errors import (
+    Again,
+    ConfigError,
+    ContentBlocked,
+    GLMError,
+    InvalidRequest,
+    Overloaded,
+    TimedOut,
+    TooLong,
+)
 from glm_mcp.glm.calls import Answer, Job
 from glm_mcp.glm.chat_call import ChatCall
 from glm_mcp.glm.findings import Findings
@@ -47,7 +59,7 @@ def found_gone(model: str, findings: Findings) -> InvalidRequest:
 
 def partial(call: ChatCall, race: Race[Answer], job: Job) -> Answer:
     """What had arrived at the deadline, as an answer; raises the race's error where there is none or none is wanted."""
-    error, arrived = race.error(), call.partial()
+    error, arrived = no_result(race), call.partial()
     text = arrived.draft.text if arrived else None
     if arrived is None or isinstance(error, ContentBlocked):
         raise _thinking_too_long(error, call)
@@ -86,3 +98,41 @@ def another(gone: Card, home: Endpoint, why_gone: Callable[[str], str]) -> str:
     role = "image" if gone.draws else "vision" if gone.images else "chat"
     others = [m for m in CHAINS[role] if m != gone.id and not why_gone(m) and place(m, home)]
     return f"Try {others[0]}. " if others else ""
+
+
+def no_result(race: Race[Any]) -> GLMError:
+    """Why there is no result: which models were asked, how often and for how long."""
+    if race.failure:
+        return race.failure.but(attempts=tuple(race.attempts))
+    took, within = monotonic() - race.started, race.deadline - race.started
+    asked = asked_of(race.attempts)
+    errors = [m.error for m in race.models if m.error]
+    # A stand-in that cannot do the job does not hide that the right model was busy.
+    error = next((e for e in errors if e.again is Again.RETRY), errors[0] if errors else None)
+    silent = any(a["outcome"] == "timeout" for a in race.attempts)
+    if error is None or silent:
+        last = f"; last: {race.attempts[-1]['model']} {race.attempts[-1]['outcome']}" if race.attempts else ""
+        said = f"no complete answer within {within:.0f} s; asked: {asked}{last}"
+        if not asked:
+            said = f"no model could be asked within {within:.0f} s: all were busy"
+        if not asked and within <= 0:
+            said = "the time of this call was over before a model could be asked"
+        return TimedOut(
+            said,
+            "Call again, ask for less, or allow more time with GLM_DEADLINE_S and the client's own limit.",
+            attempts=race.attempts,
+        )
+    if isinstance(error, Overloaded) and race.job.model:
+        error = error.but(hint=f"{error.hint} Without `model` others are asked too.")
+    if len(race.attempts) == 1:
+        return error.but(attempts=tuple(race.attempts))
+    return error.but(
+        message=f"{error.message}; asked for {took:.0f} s: {asked}",
+        bare=error.message,
+        attempts=tuple(race.attempts),
+    )
+
+
+def asked_of(attempts: Iterable[Mapping[str, Any]]) -> str:
+    """Which models were asked how often, those that were asked first before the others."""
+    return ", ".join(f"{name} {times}×" for name, times in Counter(a["model"] for a in attempts).items())

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from time import monotonic  # asyncio's clock; anyio looks for the event loop each time, forty times a call
 from typing import Any, Generic, TypeVar
@@ -11,7 +10,7 @@ from typing import Any, Generic, TypeVar
 import anyio
 
 from glm_mcp.deadline import AWAKE_S, OVERSLEPT_S
-from glm_mcp.errors import Again, GLMError, Overloaded, TimedOut
+from glm_mcp.errors import Again, GLMError
 from glm_mcp.glm.calls import Job
 from glm_mcp.glm.learnt.health import Health
 from glm_mcp.glm.network.failures import unreached
@@ -285,47 +284,6 @@ class Race(Generic[T]):
     def _note(self, model: Standing, outcome: str, usage: Usage | None = None) -> None:
         self.attempts.append(self._record(model, outcome))
         self.meter.count(self.attempts[-1], usage if usage and usage.prompt else _guessed(model))
-
-    def error(self) -> GLMError:
-        """Why there is no result: which models were asked, how often and for how long."""
-        if self.failure:
-            return self.failure.but(attempts=tuple(self.attempts))
-        took, within = monotonic() - self.started, self.deadline - self.started
-        asked = asked_of(self.attempts)
-        errors = [m.error for m in self.models if m.error]
-        # A stand-in that cannot do the job does not hide that the right model was busy.
-        error = next((e for e in errors if e.again is Again.RETRY), errors[0] if errors else None)
-        silent = any(a["outcome"] == "timeout" for a in self.attempts)
-        if error is None or silent:
-            last = (
-                f"; last: {self.attempts[-1]['model']} {self.attempts[-1]['outcome']}"
-                if self.attempts
-                else ""
-            )
-            said = f"no complete answer within {within:.0f} s; asked: {asked}{last}"
-            if not asked:
-                said = f"no model could be asked within {within:.0f} s: all were busy"
-            if not asked and within <= 0:
-                said = "the time of this call was over before a model could be asked"
-            return TimedOut(
-                said,
-                "Call again, ask for less, or allow more time with GLM_DEADLINE_S and the client's own limit.",
-                attempts=self.attempts,
-            )
-        if isinstance(error, Overloaded) and self.job.model:
-            error = error.but(hint=f"{error.hint} Without `model` others are asked too.")
-        if len(self.attempts) == 1:
-            return error.but(attempts=tuple(self.attempts))
-        return error.but(
-            message=f"{error.message}; asked for {took:.0f} s: {asked}",
-            bare=error.message,
-            attempts=tuple(self.attempts),
-        )
-
-
-def asked_of(attempts: Iterable[Mapping[str, Any]]) -> str:
-    """Which models were asked how often, those that were asked first before the others."""
-    return ", ".join(f"{name} {times}×" for name, times in Counter(a["model"] for a in attempts).items())
 
 
 def _guessed(model: Standing) -> Usage | None:

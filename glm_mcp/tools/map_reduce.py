@@ -14,7 +14,7 @@ import anyio
 from glm_mcp.errors import Again, ConfigError, ContentBlocked, GLMError, RateLimited, TimedOut
 from glm_mcp.glm.calls import Answer
 from glm_mcp.glm.messages import File, Image, Message, Text, Video
-from glm_mcp.glm.race import asked_of
+from glm_mcp.glm.outcome import asked_of
 from glm_mcp.glm.threads import in_thread
 from glm_mcp.tools.arguments import AnswerArgs
 from glm_mcp.tools.ask import Question, ask

@@ -147,7 +147,7 @@ async def test_each_request_counts_where_it_says_how_often_a_model_was_asked(
 @pytest.mark.parametrize(
     ("model", "mend"),
     [
-        (T, "Call again with a larger max_tokens (at least 16,385) or thinking=false."),
+        (T, "Call again with a larger max_tokens (at least 16385) or thinking=false."),
         (L, "Ask for less, or name another model."),
     ],
 )
