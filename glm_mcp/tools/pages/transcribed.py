@@ -89,7 +89,9 @@ async def transcribed(
     texts = {page.number: _text(page, came[page.number], shown, whole=whole) for page in pages}
     if failure is not None:
         # The pages that have text are worth having; without any there is nothing but the error.
-        if whole or not any(_own(p) for p in document.pages if p not in pages or p.as_image == "pictures"):
+        to_be_read = {page.number for page in pages}
+        other = (p for p in document.pages if p.number not in to_be_read or p.as_image == "pictures")
+        if whole or not any(map(_own, other)):
             raise failure
         left = Counter(page.number for page, *_ in asked)
         left.subtract(page.number for page, _ in read)
