@@ -485,7 +485,7 @@ def test_a_byte_order_mark_in_front_of_a_message_is_none_of_it(narrow: str) -> N
 def test_a_message_with_a_few_wrong_bytes_is_one_and_one_of_nothing_else_is_refused_in_plain_words(
     narrow: str,
 ) -> None:
-    body = '{"jsonrpc": "2.0", "id": 5, "method": "ping", "params": {"_meta": {"said": "FILL"}}}'.encode()
+    body = b'{"jsonrpc": "2.0", "id": 5, "method": "ping", "params": {"_meta": {"said": "FILL"}}}'
     answer = posted(narrow, body.replace(b"FILL", "Grüße".encode("latin-1")))
     assert answer.status_code == 200
     assert '"result":{}' in answer.text
