@@ -34,14 +34,14 @@ from support.toolkit import (
 
 from glm_mcp.clients.table import client_named
 from glm_mcp.errors import QuotaError, TimedOut
-from glm_mcp.glm.messages import Image
+from glm_mcp.glm.messages import Image, Text, count_tokens
 from glm_mcp.glm.progress import Progress
 from glm_mcp.media.types import Picture
 from glm_mcp.registry import CARDS
 from glm_mcp.server.app import App, Folders
 from glm_mcp.simulator import Fault, Reply, Simulator, Switches
 from glm_mcp.tools.base import Deps
-from glm_mcp.tools.context_window import Unit, pack
+from glm_mcp.tools.context_window import Unit, asked_of, pack
 from glm_mcp.tools.pages.long_scan import LONG
 from glm_mcp.tools.read_document import TOOL, ReadArgs
 from glm_mcp.tools.tasks import DOCUMENT, LAYOUT, TRANSCRIBE
@@ -635,6 +635,18 @@ async def test_page_pictures_are_packed_within_the_body_that_the_service_takes()
     packs = pack(heavy, card, "", None)
     assert [len(p) for p in packs] == [2, 2, 1]
     assert [u for p in packs for u in p] == heavy
+
+
+async def test_the_names_of_pages_are_counted_in_what_a_window_takes() -> None:
+    card = CARDS["glm-4.7-flash"]
+    units = [Unit(f"the minutes of a meeting.pptx, slide {n}", "Yes.", ()) for n in range(20_000)]
+    asked = asked_of(units, card, "Who spoke?", "chat", "en", None)
+    assert sum(f"slide {n}]" in str(q) for n in (0, 9_999, 19_999) for q in asked) == 3
+    room = card.context - card.default_tokens
+    assert all(
+        sum(count_tokens(p.text) for m in q.messages for p in m.parts() if isinstance(p, Text)) <= room
+        for q in asked
+    )
 
 
 async def test_native_reading_of_some_pages_is_refused_and_not_made_one_of_the_whole(
