@@ -52,8 +52,8 @@ async def test_nothing_is_remembered_of_requests_that_were_cancelled_and_the_end
     answers = Outgoing(sending, {}, None)
     for ident in (1, 2, "three", "three"):
         answers.asked(ident)
-    for ident in (1, "three", "unknown", None):
-        answers.taken_back(ident)
+    for given_up in (1, "three", "unknown", None):
+        answers.taken_back(given_up)
     with anyio.move_on_after(0) as at_once:
         await answers.settle()
     assert at_once.cancelled_caught, "two are to be answered"
