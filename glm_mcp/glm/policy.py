@@ -230,8 +230,12 @@ def ends_model(error: GLMError, tries: int) -> bool:
     """Whether a model is not asked again in this call after its try number `tries`."""
     if error.again is not Again.RETRY:
         return True
-    unusable = error.kind == "upstream" and not error.status and not (error.code or "").isdigit()
-    return unusable and tries >= UNUSABLE_TRIES
+    return unusable(error) and tries >= UNUSABLE_TRIES
+
+
+def unusable(error: GLMError) -> bool:
+    """Whether an answer came that was none; it is paid for."""
+    return error.kind == "upstream" and not error.status and not (error.code or "").isdigit()
 
 
 def of_host(error: GLMError, before: int, *, reached: bool) -> bool:

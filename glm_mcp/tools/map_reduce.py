@@ -14,6 +14,7 @@ import anyio
 from glm_mcp.errors import Again, ConfigError, ContentBlocked, GLMError, RateLimited, TimedOut
 from glm_mcp.glm.calls import Answer
 from glm_mcp.glm.messages import File, Image, Message, Text, Video
+from glm_mcp.glm.policy import unusable
 from glm_mcp.glm.threads import in_thread
 from glm_mcp.tools.arguments import AnswerArgs
 from glm_mcp.tools.ask import Question, ask
@@ -23,6 +24,7 @@ from glm_mcp.tools.words.chinese import Lang
 
 MET = 3  # sorts of failures that an error names
 MOST_LEFT_OUT = 3  # parts that the filter refuses: who sends on and on what it refuses is locked out
+MOST_IN_VAIN = 8  # parts one after the other to which answers came that were none: each was paid for several times
 AT_ONCE = 8  # parts in flight from one call; the limiter holds the rest back
 ANSWERED_S = 0.5  # from a failure that ends the work to the end of the other parts: what was answered is kept
 COMBINE_SHARE = 0.25  # of the time, kept for combining
@@ -69,10 +71,11 @@ async def so_far(
     started = anyio.current_time()
     deadline = started + (deps.deadline - started) * share
     late, left_out, unkept = list[GLMError](), dict[int, ContentBlocked](), list[ConfigError]()
-    failed = list[GLMError]()
+    failed, in_vain = list[GLMError](), 0  # parts since the last answer
     gate = anyio.Semaphore(AT_ONCE)
 
     async def one(n: int) -> None:
+        nonlocal in_vain
         async with gate:
             if failed:
                 return
@@ -91,13 +94,14 @@ async def so_far(
                     parts.cancel()
                 return
             except GLMError as error:
-                if error.again is Again.RETRY or isinstance(error, TimedOut | RateLimited):
+                in_vain += unusable(error)
+                if _may_pass(error) and in_vain < MOST_IN_VAIN:
                     late.append(error)
                 else:
                     failed.append(error)
                     parts.deadline = min(parts.deadline, anyio.current_time() + ANSWERED_S)
                 return
-        answers[n] = answer
+        answers[n], in_vain = answer, 0
         if question.keeps and (lost := await in_thread(_keep, deps, keys[n], answer)):
             unkept.append(lost)
         deps.progress.say(f"{sum(a is not None for a in answers)} of {len(questions)} parts done")
@@ -116,6 +120,10 @@ async def so_far(
     if first is not None and known:
         first.notes.append(f"{known} of {len(answers)} parts kept from an earlier call")
     return answers, error
+
+
+def _may_pass(error: GLMError) -> bool:
+    return error.again is Again.RETRY or isinstance(error, TimedOut | RateLimited)
 
 
 @asynccontextmanager

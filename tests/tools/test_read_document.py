@@ -35,6 +35,7 @@ from support.toolkit import (
 from glm_mcp.clients.table import client_named
 from glm_mcp.errors import QuotaError, TimedOut
 from glm_mcp.glm.messages import Image, Text, count_tokens
+from glm_mcp.glm.policy import UNUSABLE_TRIES
 from glm_mcp.glm.progress import Progress
 from glm_mcp.media.types import Picture
 from glm_mcp.registry import CARDS
@@ -42,6 +43,7 @@ from glm_mcp.server.app import App, Folders
 from glm_mcp.simulator import Fault, Reply, Simulator, Switches
 from glm_mcp.tools.base import Deps
 from glm_mcp.tools.context_window import Unit, asked_of, pack
+from glm_mcp.tools.map_reduce import AT_ONCE, MOST_IN_VAIN
 from glm_mcp.tools.pages.long_scan import LONG
 from glm_mcp.tools.read_document import TOOL, ReadArgs
 from glm_mcp.tools.tasks import DOCUMENT, LAYOUT, TRANSCRIBE
@@ -520,6 +522,17 @@ async def test_where_the_filter_refuses_page_after_page_it_is_not_asked_on_and_o
         text = await fail(client, "read_document", documents="scan.pdf")
     assert text.startswith("content_blocked: ")
     assert len(sim.received) < 12
+
+
+async def test_where_page_after_page_is_answered_with_nothing_no_model_is_asked_on_and_on(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    scanned(folders, 30)
+    sim.queue(Reply(text="", times=0))
+    async with connect(GLM_MAX_CONCURRENCY=1) as client:
+        text = await fail(client, "read_document", documents="scan.pdf", model="glm-4.6v-flash")
+    assert text.startswith("upstream: ")
+    assert len(sim.received) <= (MOST_IN_VAIN + AT_ONCE) * UNUSABLE_TRIES
 
 
 async def test_parts_before_an_allowance_is_used_up_are_kept_and_told(
