@@ -24,7 +24,7 @@ from glm_mcp.tools.words.chinese import Lang
 
 MET = 3  # sorts of failures that an error names
 MOST_LEFT_OUT = 3  # parts that the filter refuses: who sends on and on what it refuses is locked out
-MOST_IN_VAIN = 8  # parts one after the other to which answers came that were none: each was paid for several times
+MOST_IN_VAIN = 8  # parts in a row to which answers came that were none: each was paid for several times
 AT_ONCE = 8  # parts in flight from one call; the limiter holds the rest back
 ANSWERED_S = 0.5  # from a failure that ends the work to the end of the other parts: what was answered is kept
 COMBINE_SHARE = 0.25  # of the time, kept for combining
