@@ -67,58 +67,57 @@ async def so_far(
     error, where there was nothing to ask.
     """
     keys, answers = await in_thread(_recalled, deps, args, questions)
-    known = _known(questions, answers)
+    known = done = _known(questions, answers)
     started = anyio.current_time()
     deadline = started + (deps.deadline - started) * share
     late, left_out, unkept = list[GLMError](), dict[int, ContentBlocked](), list[ConfigError]()
     failed, in_vain = list[GLMError](), 0  # parts since the last answer
-    gate = anyio.Semaphore(AT_ONCE)
+    waiting = iter([n for n, answer in enumerate(answers) if answer is None])
 
     async def one(n: int) -> None:
-        nonlocal in_vain
-        async with gate:
-            if failed:
-                return
-            asked = questions[n]
-            exact = isinstance(asked, Question) and asked.exact
-            try:
-                async with _made(asked, deadline) as question:
-                    if question is None:
-                        return
-                    answer = await ask(deps, args, replace(question, deadline=deadline, exact=True))
-            except ContentBlocked as error:
-                if len(left_out) < MOST_LEFT_OUT and not (args.json or exact):
-                    left_out[n] = error
-                else:
-                    failed.append(error)
-                    parts.cancel()
-                return
-            except GLMError as error:
-                in_vain += unusable(error)
-                if _may_pass(error) and in_vain < MOST_IN_VAIN:
-                    late.append(error)
-                else:
-                    failed.append(error)
-                    parts.deadline = min(parts.deadline, anyio.current_time() + ANSWERED_S)
-                return
+        nonlocal in_vain, done
+        asked = questions[n]
+        exact = isinstance(asked, Question) and asked.exact
+        try:
+            async with _made(asked, deadline) as question:
+                if question is None:
+                    return
+                answer = await ask(deps, args, replace(question, deadline=deadline, exact=True))
+        except ContentBlocked as error:
+            if len(left_out) < MOST_LEFT_OUT and not (args.json or exact):
+                left_out[n] = error
+            else:
+                failed.append(error)
+                parts.cancel()
+            return
+        except GLMError as error:
+            in_vain += unusable(error)
+            if _may_pass(error) and in_vain < MOST_IN_VAIN:
+                late.append(error)
+            else:
+                failed.append(error)
+                parts.deadline = min(parts.deadline, anyio.current_time() + ANSWERED_S)
+            return
         answers[n], in_vain = answer, 0
         if question.keeps and (lost := await in_thread(_keep, deps, keys[n], answer)):
             unkept.append(lost)
-        deps.progress.say(f"{sum(a is not None for a in answers)} of {len(questions)} parts done")
+        done += 1
+        deps.progress.say(f"{done} of {len(questions)} parts done")
+
+    async def work() -> None:
+        for n in waiting:
+            await one(n)
+            if failed or (late and anyio.current_time() >= deadline):
+                return
 
     with anyio.CancelScope() as parts:
         async with anyio.create_task_group() as group:
-            for n in range(len(questions)):
-                if answers[n] is None:
-                    group.start_soon(one, n)
+            for _ in range(AT_ONCE):
+                group.start_soon(work)
     error = _failure(failed, late, left_out, questions, answers, kept=not unkept)
     if error is None and left_out:
         _fill(deps, answers, left_out)
-    first = next((a for a in answers if a is not None), None)
-    if first is not None and len(answers) > 1:
-        first.seconds = anyio.current_time() - started
-    if first is not None and known:
-        first.notes.append(f"{known} of {len(answers)} parts kept from an earlier call")
+    _sum_up(answers, known, anyio.current_time() - started)
     return answers, error
 
 
@@ -160,6 +159,15 @@ def _known(questions: Sequence[Question | Later], answers: Sequence[Answer | Non
         if isinstance(question, Later):
             question.known()
     return len(known)
+
+
+def _sum_up(answers: Sequence[Answer | None], known: int, seconds: float) -> None:
+    """What the first answer says of all of them."""
+    first = next((a for a in answers if a is not None), None)
+    if first is not None and len(answers) > 1:
+        first.seconds = seconds
+    if first is not None and known:
+        first.notes.append(f"{known} of {len(answers)} parts kept from an earlier call")
 
 
 def _failure(

@@ -7,7 +7,8 @@ import json
 import re
 import shutil
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import anyio
@@ -41,9 +42,10 @@ from glm_mcp.media.types import Picture
 from glm_mcp.registry import CARDS
 from glm_mcp.server.app import App, Folders
 from glm_mcp.simulator import Fault, Reply, Simulator, Switches
+from glm_mcp.tools.ask import Question
 from glm_mcp.tools.base import Deps
 from glm_mcp.tools.context_window import Unit, asked_of, pack
-from glm_mcp.tools.map_reduce import AT_ONCE, MOST_IN_VAIN
+from glm_mcp.tools.map_reduce import AT_ONCE, MOST_IN_VAIN, Later, so_far
 from glm_mcp.tools.pages.long_scan import LONG
 from glm_mcp.tools.read_document import TOOL, ReadArgs
 from glm_mcp.tools.tasks import DOCUMENT, LAYOUT, TRANSCRIBE
@@ -453,6 +455,32 @@ async def test_a_scan_that_takes_too_long_to_draw_is_transcribed_first_so_that_e
     assert "rendering pages 1 to 25 of scan.pdf" not in heard.all, "that it is slow is known"
     assert result.text == "The vessel."
     assert "Page 29." in words(last(sim))
+
+
+async def test_when_the_time_is_over_the_parts_that_are_left_are_not_even_begun(
+    app_of: Callable[..., App], folders: Folders
+) -> None:
+    app = app_of()
+    client = client_named("a-client", app.settings, remote=False)
+    deps = Deps(
+        app.settings, app.glm, app.sandbox, app.outputs, client, Progress(), anyio.current_time() + 0.2
+    )
+    begun = 0
+
+    @asynccontextmanager
+    async def made() -> AsyncIterator[Question | None]:
+        nonlocal begun
+        begun += 1
+        await anyio.sleep_forever()
+        yield None
+
+    parts_of_it = [Later("", "vision", "ocr", str(n), made, known=lambda: None) for n in range(1_000)]
+    with anyio.fail_after(30):
+        answers, error = await so_far(deps, ReadArgs(documents=()), parts_of_it)
+    await app.close()
+    assert begun == AT_ONCE
+    assert not any(answers)
+    assert isinstance(error, TimedOut)
 
 
 async def test_a_long_scan_is_transcribed_once_for_all_questions(
