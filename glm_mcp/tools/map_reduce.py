@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import anyio
 
@@ -201,13 +202,16 @@ def _recalled(
 ) -> tuple[list[str], list[Answer | None]]:
     """The key of each question, and its answer where a call before has had it. Blocking."""
     keys = [_key(deps, args, q) for q in questions]
-    answers: list[Answer | None] = []
-    for kept in map(deps.outputs.recall, keys):
-        notes = list(kept.get("notes", ())) if kept else []
-        answers.append(
-            Answer(str(kept["text"]), str(kept["model"]), finish="stop", notes=notes) if kept else None
-        )
-    return keys, answers
+    return keys, [_told(kept) for kept in map(deps.outputs.recall, keys)]
+
+
+def _told(kept: dict[str, Any] | None) -> Answer | None:
+    """What was kept as an answer; None for nothing, and for what another version or program has put there."""
+    match kept:
+        case {"text": str() as text, "model": str() as model, "notes": list() as notes}:
+            own = all(isinstance(note, str) for note in notes)
+            return Answer(text, model, finish="stop", notes=notes) if own else None
+    return None
 
 
 def _unfinished(

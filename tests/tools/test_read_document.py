@@ -502,6 +502,25 @@ async def test_a_long_scan_is_transcribed_once_for_all_questions(
     assert f"{LONG + 1} of {LONG + 1} parts kept from an earlier call" in text
 
 
+async def test_a_part_of_another_shape_counts_as_none(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    scanned(folders, 1)
+    async with connect() as client:
+        await say(client, "read_document", documents="scan.pdf")
+        (part,) = folders.cache.glob("parts/*/*.json")
+        for number, damaged in enumerate(
+            (
+                '{"text": 1}',
+                '{"text": null, "model": null, "notes": []}',
+                '{"text": "a", "model": "b", "notes": [1]}',
+            )
+        ):
+            part.write_text(damaged)
+            assert "I received 1 image" in await say(client, "read_document", documents="scan.pdf")
+            assert len(sim.received) == number + 2
+
+
 @pytest.mark.parametrize(("code", "kind"), [("1305", "overloaded"), ("500", "upstream")])
 async def test_parts_before_an_overload_are_kept_and_told(
     connect: Connect, sim: Simulator, folders: Folders, code: str, kind: str
