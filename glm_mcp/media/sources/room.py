@@ -18,7 +18,8 @@ from glm_mcp.media.types import PAGES, TEXT_CHARS
 CALL_BYTES = 5 * LARGEST
 CALL_PAGES = 5 * PAGES  # all of them are gone through beside other calls
 PICTURES_BYTES = 512 * MIB  # as they go to a model, pages and frames among them
-CALLER_BYTES, CALLER_CHARS, CALLER_PICTURES_BYTES = 2 * CALL_BYTES, 2 * TEXT_CHARS, 2 * PICTURES_BYTES
+CALLER_BYTES, CALLER_CHARS, CALLER_PAGES = 2 * CALL_BYTES, 2 * TEXT_CHARS, 2 * CALL_PAGES
+CALLER_PICTURES_BYTES = 2 * PICTURES_BYTES
 
 _held: WeakKeyDictionary[anyio.Semaphore, Counter[str]] = WeakKeyDictionary()
 
@@ -67,6 +68,11 @@ class Room:
         if self._caller["chars"] + chars > CALLER_CHARS:
             raise Overloaded(
                 f"your calls hold {CALLER_CHARS // 1_000_000} million characters of documents",
+                "Call again when one of them has ended.",
+            )
+        if self._caller["pages"] + pages > CALLER_PAGES:
+            raise Overloaded(
+                f"your calls hold {CALLER_PAGES:,} pages of documents",
                 "Call again when one of them has ended.",
             )
         self._add("chars", chars)
