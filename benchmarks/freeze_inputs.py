@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import random
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files
@@ -49,6 +50,19 @@ def _long_text(folder: Path) -> dict[str, Any]:
     if not path.exists():
         path.write_text("Ein langer Text, 你好。\n" * (40 * MB // 29), encoding="utf-8")
     return {"documents": str(path)}
+
+
+def _comics(pages: int, count: int) -> Arguments:
+    """Of pages that cannot be read."""
+
+    def made(folder: Path) -> dict[str, Any]:
+        path = folder / f"comic{pages}.cbz"
+        with zipfile.ZipFile(path, "w") as archive:
+            for n in range(pages):
+                archive.writestr(f"{n}.png", b"")
+        return {"documents": [str(path)] * count}
+
+    return made
 
 
 def _many_files(folder: Path) -> dict[str, Any]:
@@ -103,6 +117,9 @@ INPUTS = (
     Input("a list in a list, 150 deep", "chat", _chat(history=_deep(150))),
     Input("text of 40 MB", "read_document", _long_text),
     Input("a question to 5 million rows", "read_document", _many_rows),
+    Input("a comic of 20,000 pages", "read_document", _comics(20_000, 1)),
+    Input("a question to 100,000 pages", "read_document", lambda f: {**_comics(20_000, 5)(f), "mode": "text", "prompt": "Who?"}),
+    Input("a comic of 9,000 pages in a chat", "chat", lambda f: {"files": _comics(9_000, 1)(f)["documents"], "prompt": "Who?"}),
     Input("subtitles of 5 MB beside a film", "analyze_video", _film_with_subtitles),
     Input("one event of 62 MB", "chat", _chat(), "one_event_of_62_mb"),
     Input("one event of 11 MB", "chat", _chat(), "one_event_of_11_mb"),

@@ -27,6 +27,7 @@ HEAD = "Who may use `glm-mcp serve --http`: written by `glm-mcp token`, and read
 NAME_CELLS = 21  # columns
 UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 EXPIRES_IS = "a time to come: 30d, 12h, 8w, 2027-01-31, or 2027-01-31T18:00:00+01:00"
+_COUNT = click.IntRange(1, 10**12)  # as LARGEST of the file's reader, which is loaded when it is needed
 
 
 @click.group()
@@ -45,11 +46,9 @@ def token(ctx: click.Context, file: Path | None) -> None:
 @token.command()
 @click.argument("name")
 @click.option("--tools", help="The tools that it may use, separated by commas; all without this.")
-@click.option("--per-minute", type=click.IntRange(1), help="Calls a minute.")
-@click.option("--at-once", type=click.IntRange(1), help="Calls at once; further ones wait.")
-@click.option(
-    "--tokens-per-day", type=click.IntRange(1), help="The models' tokens a day, in and out, from 00:00 UTC."
-)
+@click.option("--per-minute", type=_COUNT, help="Calls a minute.")
+@click.option("--at-once", type=_COUNT, help="Calls at once; further ones wait.")
+@click.option("--tokens-per-day", type=_COUNT, help="The models' tokens a day, in and out, from 00:00 UTC.")
 @click.option("--expires", help="30d, 12h, 8w, or a date; never without this.")
 @click.pass_context
 def add(

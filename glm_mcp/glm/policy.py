@@ -21,6 +21,7 @@ BROKEN_TRIES = 4
 LOOK_S = 1.0  # how often a call that waits for a place looks how long that is going to take
 HANGS = 2.0  # times its time for a first byte, after which a silent model is as good as one that refused
 LAST_RESORT_SHARE = 1 / 3  # of the deadline, after which a weaker model is asked beside silent ones
+LEAST_SHARE = 0.25  # of the longest wait, below which a service that wishes for none is asked a thousand times a second
 SPARE_S = 0.1  # between the last moment at which a model is asked again and the time that its answer takes
 LONGEST_HANG_S = 80.0  # [user, live] those that ended did so after 24 to 77 s
 
@@ -217,21 +218,23 @@ def delay(
 ) -> float:
     """Seconds until a model is asked again after its refusal number `refusals` in a call (from 1).
 
-    The service's own wish, else full jitter up to 1, 2, 4, 8 times the first of `waits`, at most the second, and never
-    under a quarter of that.
+    The service's own wish, else full jitter up to 1, 2, 4, 8 times the first of `waits`; at least `LEAST_SHARE` of that.
     """
-    if retry_after is not None:
-        return retry_after
     first, longest = waits
-    return min(longest, first * 2.0 ** min(refusals - 1, 10)) * max(0.25, random())
+    most = min(longest, first * 2.0 ** min(refusals - 1, 10))
+    return max(most * LEAST_SHARE, most * random() if retry_after is None else retry_after)
 
 
 def ends_model(error: GLMError, tries: int) -> bool:
     """Whether a model is not asked again in this call after its try number `tries`."""
     if error.again is not Again.RETRY:
         return True
-    unusable = error.kind == "upstream" and not error.status and not (error.code or "").isdigit()
-    return unusable and tries >= UNUSABLE_TRIES
+    return unusable(error) and tries >= UNUSABLE_TRIES
+
+
+def unusable(error: GLMError) -> bool:
+    """Whether an answer came that was none; it is paid for."""
+    return error.kind == "upstream" and not error.status and not (error.code or "").isdigit()
 
 
 def of_host(error: GLMError, before: int, *, reached: bool) -> bool:

@@ -4,6 +4,7 @@ sender would wait.
 
 from __future__ import annotations
 
+import codecs
 import json
 from typing import Any
 
@@ -20,6 +21,9 @@ from mcp.types import (
 )
 from pydantic import ValidationError
 from pydantic_core import from_json
+
+_PIECE = 1 << 18  # bytes that are mended in one go: meanwhile no other thread runs
+_MARK, _FEW = "\N{REPLACEMENT CHARACTER}", 1_000  # of wrong bytes; each mark takes three
 
 
 def read(line: bytes | bytearray) -> SessionMessage | JSONRPCError | None:
@@ -50,6 +54,23 @@ def read(line: bytes | bytearray) -> SessionMessage | JSONRPCError | None:
     return SessionMessage(message)
 
 
+def utf8(line: bytes | bytearray) -> bytes | bytearray:
+    """The line; a text with a few bytes that are no UTF-8 is one, with a mark in the place of each."""
+    if line.isascii():
+        return line
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    mended = list[bytes]()
+    wrong = 0
+    for at in range(0, len(line), _PIECE):
+        part = line[at : at + _PIECE]
+        text = decoder.decode(part, final=at + _PIECE >= len(line))
+        mended.append(text.encode())
+        wrong += text.count(_MARK) - part.count(_MARK.encode())
+        if wrong > _FEW:
+            return line
+    return b"".join(mended) if wrong else line
+
+
 def _object(text: str) -> Any:
     """What some clients send as the text of an object, as their model wrote it."""
     try:
@@ -62,7 +83,7 @@ def _values(line: bytes | bytearray) -> Any:
     try:
         return from_json(line)
     except ValueError:
-        return from_json(line.decode("utf-8", "replace"))  # a text with a few wrong bytes is one
+        return from_json(utf8(line))
 
 
 def _unread(line: bytes | bytearray, why: str) -> JSONRPCError:
@@ -71,7 +92,7 @@ def _unread(line: bytes | bytearray, why: str) -> JSONRPCError:
         said += " (\\ud800 to \\udfff stand for a character in pairs alone)"
     try:
         # Python reads half a surrogate pair and deep nesting: enough to tell whose answer this is.
-        whole = json.loads(line.decode("utf-8", "replace"))
+        whole = json.loads(utf8(line))
     except (ValueError, RecursionError):
         whole = None
     return _refused(PARSE_ERROR, said, whole)

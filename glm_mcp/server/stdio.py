@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -34,6 +34,7 @@ LINE_BYTES = 1 << 10  # of a line that is held, besides its own
 HELD_BYTES = 1 << 20  # of lines that are read on then, for a cancellation among them
 LOOK_S = 0.1  # between two looks at whether answers are read again
 SMALL_BYTES = 4 << 10  # of text in a message that is made into a line on the event loop
+_CANCELLED = "notifications/cancelled"
 SETTLE_S = 0.5  # after the end of stdin, for lists that were asked for just before
 
 
@@ -120,6 +121,8 @@ class Incoming(ObjectReceiveStream[SessionMessage]):
             raise
         if isinstance(item.message, JSONRPCRequest):
             self._answers.asked(item.message.id)
+        elif isinstance(item.message, JSONRPCNotification) and item.message.method == _CANCELLED:
+            self._answers.taken_back((item.message.params or {}).get("requestId"))
         return item
 
     async def _next(self) -> SessionMessage | JSONRPCError:
@@ -164,7 +167,7 @@ class Outgoing(ObjectSendStream[SessionMessage]):
         self, stream: MemoryObjectSendStream[SessionMessage], said: dict[str, str], recorder: Recorder | None
     ) -> None:
         self._stream, self._said, self._recorder = stream, dict(said), recorder
-        self._open: list[str | int | None] = []  # a client may use one id for several
+        self._open = Counter[str | int]()  # a client may use one id for several
         self._answered = anyio.Event()
         self._waiting = 0
 
@@ -173,7 +176,14 @@ class Outgoing(ObjectSendStream[SessionMessage]):
         return self._waiting > WAITING_BYTES
 
     def asked(self, ident: str | int) -> None:
-        self._open.append(ident)
+        self._open[ident] += 1
+
+    def taken_back(self, ident: object) -> None:
+        """A request is cancelled, to which no answer need come."""
+        if isinstance(ident, str | int) and self._open[ident] < 2:
+            del self._open[ident]
+        elif isinstance(ident, str | int):
+            self._open[ident] -= 1
 
     async def settle(self) -> None:
         """Waits for the answers on their way, for as long as a list may take and no call does."""
@@ -198,8 +208,7 @@ class Outgoing(ObjectSendStream[SessionMessage]):
             self._recorder.differs()
         if self._recorder:
             self._recorder.spoke()
-        if message.id in self._open:
-            self._open.remove(message.id)
+        self.taken_back(message.id)
         self._answered.set()
 
     async def aclose(self) -> None:

@@ -167,7 +167,8 @@ def read(tool: str, declared: type[ArgsT], given: Mapping[str, Any] | None) -> A
             continue
         value = _value(tool, arg, raw)
         if arg.name in values and arg.kind == "texts":
-            values[arg.name] += tuple(item for item in value if item not in values[arg.name])
+            known = set(values[arg.name])
+            values[arg.name] += tuple(item for item in value if item not in known)
             continue
         before = called.setdefault(arg.name, _snake(name))
         differ = arg.long and values.get(arg.name, value) != value

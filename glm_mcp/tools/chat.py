@@ -212,7 +212,7 @@ async def _attached(deps: Deps, args: ChatArgs, source: Source, held: Opened) ->
     for page in (await drawn(deps, source, pages, notes, model=args.model)).values():
         for picture in page.pictures:
             attached += [Text(f"[{picture.label}]"), picture.part]
-    rest = unseen([p for p in document.pages if p not in pages])
+    rest = unseen([p for p in document.pages if not p.is_to_be_seen])
     return attached, [*notes, *rest, *origin(source)]
 
 

@@ -57,7 +57,7 @@ def pack(units: Sequence[Unit], card: Card, words: str, max_tokens: int | None) 
     for unit in units:
         for n, piece in enumerate(pieces(Page(0, unit.label, unit.text), room)):
             cut = Unit(piece.label, piece.text, () if n else unit.pictures)
-            tokens = count_tokens(cut.text) + PAGE_TOKENS * len(cut.pictures)
+            tokens = count_tokens(_shown(cut)) + PAGE_TOKENS * len(cut.pictures)
             seen = len(cut.pictures)
             weight = sum(len(p.part.data or b"") * 4 // 3 for p in cut.pictures)
             full = used + tokens > room or size + weight > card.body_bytes
@@ -75,13 +75,17 @@ def _question(units: Sequence[Unit], words: str, role: str, lang: Lang) -> Quest
     """One pack, each unit under its label, and what is asked of it."""
     parts: list[Part] = []
     for unit in units:
-        parts.append(Text(f"[{unit.label}]" + (f"\n{unit.text}" if unit.text else "")))
+        parts.append(Text(_shown(unit)))
         parts += [p.part for p in unit.pictures]
     mark = "以上是文档内容。" if lang == "zh" else "That was the document."
     parts.append(Text(f"{mark}\n\n{words}"))
     first, last = units[0].label, units[-1].label
     about = first if first == last else f"{first} – {last}"
     return Question((Message("user", tuple(parts)),), role, task="answer", about=about)
+
+
+def _shown(unit: Unit) -> str:
+    return f"[{unit.label}]" + (f"\n{unit.text}" if unit.text else "")
 
 
 def joined(document: Document, written: dict[int, str], said: Callable[[str], str]) -> str:

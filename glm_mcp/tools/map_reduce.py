@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import anyio
 
@@ -15,6 +16,7 @@ from glm_mcp.errors import Again, ConfigError, ContentBlocked, GLMError, RateLim
 from glm_mcp.glm.calls import Answer
 from glm_mcp.glm.messages import File, Image, Message, Text, Video
 from glm_mcp.glm.outcome import asked_of
+from glm_mcp.glm.policy import unusable
 from glm_mcp.glm.threads import in_thread
 from glm_mcp.tools.arguments import AnswerArgs
 from glm_mcp.tools.ask import Question, ask
@@ -24,6 +26,7 @@ from glm_mcp.tools.words.chinese import Lang
 
 MET = 3  # sorts of failures that an error names
 MOST_LEFT_OUT = 3  # parts that the filter refuses: who sends on and on what it refuses is locked out
+MOST_IN_VAIN = 8  # parts in a row to which answers came that were none: each was paid for several times
 AT_ONCE = 8  # parts in flight from one call; the limiter holds the rest back
 ANSWERED_S = 0.5  # from a failure that ends the work to the end of the other parts: what was answered is kept
 
@@ -59,63 +62,66 @@ async def each(deps: Deps, args: AnswerArgs, questions: Sequence[Question]) -> l
 async def so_far(
     deps: Deps, args: AnswerArgs, questions: Sequence[Question | Later]
 ) -> tuple[list[Answer | None], GLMError | None]:
-    """As `each`, without raising what it raises: the answers that came, and why there are no others. None, without an
-    error, where there was nothing to ask.
-    """
+    """As `each` without raising: the answers, None where there was nothing to ask or none came, and why none came."""
     keys, answers = await in_thread(_recalled, deps, args, questions)
-    known = _known(questions, answers)
+    known = done = _known(questions, answers)
     started, deadline = anyio.current_time(), deps.deadline
     late, left_out, unkept = list[GLMError](), dict[int, ContentBlocked](), list[ConfigError]()
-    failed = list[GLMError]()
-    gate = anyio.Semaphore(AT_ONCE)
+    failed, in_vain = list[GLMError](), 0  # parts since the last answer
     parts_said = deps.progress.of_parts(len(questions))
     parts_said.done(known)
     told = replace(deps, progress=parts_said)
+    waiting = iter([n for n, answer in enumerate(answers) if answer is None])
 
     async def one(n: int) -> None:
-        async with gate:
-            if failed:
-                return
-            asked = questions[n]
-            exact = isinstance(asked, Question) and asked.exact
-            try:
-                async with _made(asked, deadline) as question:
-                    if question is None:
-                        return
-                    answer = await ask(told, args, replace(question, deadline=deadline, exact=True))
-            except ContentBlocked as error:
-                if len(left_out) < MOST_LEFT_OUT and not (args.json or exact):
-                    left_out[n] = error
-                else:
-                    failed.append(error)
-                    parts.cancel()
-                return
-            except GLMError as error:
-                if error.again is Again.RETRY or isinstance(error, TimedOut | RateLimited):
-                    late.append(error)
-                else:
-                    failed.append(error)
-                    parts.deadline = min(parts.deadline, anyio.current_time() + ANSWERED_S)
-                return
-        answers[n] = answer
+        nonlocal in_vain, done
+        asked = questions[n]
+        exact = isinstance(asked, Question) and asked.exact
+        try:
+            async with _made(asked, deadline) as question:
+                if question is None:
+                    return
+                answer = await ask(told, args, replace(question, deadline=deadline, exact=True))
+        except ContentBlocked as error:
+            if len(left_out) < MOST_LEFT_OUT and not (args.json or exact):
+                left_out[n] = error
+            else:
+                failed.append(error)
+                parts.cancel()
+            return
+        except GLMError as error:
+            in_vain += unusable(error)
+            if _may_pass(error) and in_vain < MOST_IN_VAIN:
+                late.append(error)
+            else:
+                failed.append(error)
+                parts.deadline = min(parts.deadline, anyio.current_time() + ANSWERED_S)
+            return
+        answers[n], in_vain = answer, 0
         if question.keeps and (lost := await in_thread(_keep, deps, keys[n], answer)):
             unkept.append(lost)
-        parts_said.done(sum(a is not None for a in answers))
+        done += 1
+        parts_said.done(done)
+
+    async def work() -> None:
+        for n in waiting:
+            await one(n)
+            if failed or (late and anyio.current_time() >= deadline):
+                return
 
     with anyio.CancelScope() as parts:
         async with anyio.create_task_group() as group:
-            for n in range(len(questions)):
-                if answers[n] is None:
-                    group.start_soon(one, n)
+            for _ in range(AT_ONCE):
+                group.start_soon(work)
     error = _failure(failed, late, left_out, questions, answers, kept=not unkept)
     if error is None and left_out:
         _fill(deps, answers, left_out)
-    first = next((a for a in answers if a is not None), None)
-    if first is not None and len(answers) > 1:
-        first.seconds = anyio.current_time() - started
-    if first is not None and known:
-        first.notes.append(f"{known} of {len(answers)} parts kept from an earlier call")
+    _sum_up(answers, known, anyio.current_time() - started)
     return answers, error
+
+
+def _may_pass(error: GLMError) -> bool:
+    return error.again is Again.RETRY or isinstance(error, TimedOut | RateLimited)
 
 
 @asynccontextmanager
@@ -154,6 +160,15 @@ def _known(questions: Sequence[Question | Later], answers: Sequence[Answer | Non
     return len(known)
 
 
+def _sum_up(answers: Sequence[Answer | None], known: int, seconds: float) -> None:
+    """What the first answer says of all of them."""
+    first = next((a for a in answers if a is not None), None)
+    if first is not None and len(answers) > 1:
+        first.seconds = seconds
+    if first is not None and known:
+        first.notes.append(f"{known} of {len(answers)} parts kept from an earlier call")
+
+
 def _failure(
     failed: Sequence[GLMError],
     late: Sequence[GLMError],
@@ -185,13 +200,16 @@ def _recalled(
 ) -> tuple[list[str], list[Answer | None]]:
     """The key of each question, and its answer where a call before has had it. Blocking."""
     keys = [_key(deps, args, q) for q in questions]
-    answers: list[Answer | None] = []
-    for kept in map(deps.outputs.recall, keys):
-        notes = list(kept.get("notes", ())) if kept else []
-        answers.append(
-            Answer(str(kept["text"]), str(kept["model"]), finish="stop", notes=notes) if kept else None
-        )
-    return keys, answers
+    return keys, [_told(kept) for kept in map(deps.outputs.recall, keys)]
+
+
+def _told(kept: dict[str, Any] | None) -> Answer | None:
+    """What was kept as an answer; None for nothing, and for what another version or program has put there."""
+    match kept:
+        case {"text": str() as text, "model": str() as model, "notes": list() as notes}:
+            own = all(isinstance(note, str) for note in notes)
+            return Answer(text, model, finish="stop", notes=notes) if own else None
+    return None
 
 
 def _unfinished(

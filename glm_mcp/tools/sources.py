@@ -57,7 +57,7 @@ class Opened:
 
     def counted(self, document: Document) -> Document:
         """The document. Raises as `Room.read`."""
-        self.room.read(document.chars)
+        self.room.read(document.chars, len(document.pages))
         return document
 
     @contextmanager
@@ -180,7 +180,7 @@ async def downloaded(deps: Deps, part: Part) -> Part:
         case File(url=url):
             (source,) = await resolve(deps, url, "document")
             document = await read_document(await fetch(deps, source, "document"))
-            deps.room.read(document.chars)
+            deps.room.read(document.chars, len(document.pages))
             return await as_text(document)
         case _:
             return part

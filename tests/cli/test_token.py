@@ -15,7 +15,7 @@ from support.processes import COMMAND, environment, over_http, ran
 from support.served import asked
 
 from glm_mcp.cli import main
-from glm_mcp.server.http.auth.tokens import digest, parse, well_formed
+from glm_mcp.server.http.auth.tokens import LARGEST, digest, parse, well_formed
 from glm_mcp.simulator import Simulator
 
 
@@ -129,6 +129,20 @@ def test_a_revoked_token_is_gone_and_what_others_wrote_stays(tmp_path: Path) -> 
     assert again.stderr.startswith("not_found: nobody called 'ada' has a token.")
     assert "token list` shows who has." in again.stderr
     assert not usual(tmp_path).exists()
+
+
+@pytest.mark.parametrize("limit", ["--per-minute", "--at-once", "--tokens-per-day"])
+def test_a_limit_beyond_what_the_file_may_hold_is_refused(
+    limit: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, restored: None
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    path = tmp_path / "tokens.toml"
+    added = ["token", "--file", str(path), "add", "ada", limit]
+    done = CliRunner().invoke(main.cli, [*added, str(LARGEST + 1)])
+    assert done.exit_code == 2
+    assert limit in done.stderr
+    assert not path.exists()
+    assert CliRunner().invoke(main.cli, [*added, str(LARGEST)]).exit_code == 0
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from support.cases import each
 from support.connect import Connect
 from support.made_documents import odt
+from support.made_documents import zipped as archive
 from support.toolkit import call, png, say, text_of
 
 from glm_mcp.errors import MediaTooLarge, UnsupportedMedia
@@ -218,6 +219,17 @@ async def test_the_documents_of_a_call_give_no_more_text_together_than_one_may(
     async with connect() as client:
         result = await call(client, tool, 60, prompt="What is it?", **{argument: names})
     said = "media_too_large: the documents of one call give more than 60 million characters"
+    assert text_of(result).startswith(said), text_of(result)[:300]
+    assert sim.received == []
+
+
+async def test_the_documents_of_a_call_have_no_more_pages_together_than_others_can_wait_for(
+    connect: Connect, folders: Folders, sim: Simulator
+) -> None:
+    (folders.cwd / "a.cbz").write_bytes(archive({f"{n}.png": b"" for n in range(20_000)}))
+    async with connect() as client:
+        result = await call(client, "read_document", 60, prompt="What is it?", documents=["a.cbz"] * 6)
+    said = "media_too_large: the documents of one call have more than 100,000 pages"
     assert text_of(result).startswith(said), text_of(result)[:300]
     assert sim.received == []
 

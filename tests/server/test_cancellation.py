@@ -11,11 +11,14 @@ import anyio
 import anyio.to_thread
 import pytest
 from mcp import Client, StdioServerParameters
+from mcp.shared.message import SessionMessage
+from mcp.types import JSONRPCResponse
 from support.commands import program
 from support.pictures import grain
 from support.processes import Stdio, environment, over_http, said
 from support.toolkit import text_of
 
+from glm_mcp.server.stdio import Outgoing
 from glm_mcp.simulator import Fault, Received, Simulator
 
 pytestmark = pytest.mark.anyio
@@ -42,6 +45,25 @@ def test_over_stdio_a_cancelled_call_closes_its_connection_and_gets_no_answer(
         sim.wait(cut)
         assert "I received text" in said(server.call("chat", {"prompt": "hello"}))
         assert not [m for m in server.heard if m.get("id") == ident and "result" in m]
+
+
+async def test_nothing_is_remembered_of_requests_that_were_cancelled_and_the_end_waits_for_none() -> None:
+    sending, receiving = anyio.create_memory_object_stream[SessionMessage](1)
+    answers = Outgoing(sending, {}, None)
+    for ident in (1, 2, "three", "three"):
+        answers.asked(ident)
+    for given_up in (1, "three", "unknown", None):
+        answers.taken_back(given_up)
+    with anyio.move_on_after(0) as at_once:
+        await answers.settle()
+    assert at_once.cancelled_caught, "two are to be answered"
+    answers.taken_back("three")
+    await answers.send(SessionMessage(JSONRPCResponse(jsonrpc="2.0", id=2, result={})))
+    with anyio.move_on_after(0) as at_once:
+        await answers.settle()
+    assert not at_once.cancelled_caught
+    await sending.aclose()
+    await receiving.aclose()
 
 
 def test_over_stdio_a_cancelled_call_with_a_large_body_closes_its_connection(

@@ -482,6 +482,18 @@ def test_a_byte_order_mark_in_front_of_a_message_is_none_of_it(narrow: str) -> N
     assert '"result":{}' in answer.text
 
 
+def test_a_message_with_a_few_wrong_bytes_is_one_and_one_of_nothing_else_is_refused_in_plain_words(
+    narrow: str,
+) -> None:
+    body = b'{"jsonrpc": "2.0", "id": 5, "method": "ping", "params": {"_meta": {"said": "FILL"}}}'
+    answer = posted(narrow, body.replace(b"FILL", "Grüße".encode("latin-1")))
+    assert answer.status_code == 200
+    assert '"result":{}' in answer.text
+    refused = posted(narrow, body.replace(b"FILL", b"\xff" * 3_000))
+    assert refused.status_code == 400
+    assert refused.json()["error"]["message"].startswith("not JSON: ")
+
+
 def test_large_bodies_beyond_what_may_be_held_wait_for_their_turn(guarded: App) -> None:
     limits = Limits(in_flight=5 * SMALL, admit_s=10.0)
     body = json.dumps({**LIST, "params": {"_meta": {"filler": "x" * 3 * SMALL}}}).encode()

@@ -6,6 +6,7 @@ import json
 import random
 import re
 import string
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -18,7 +19,7 @@ from hypothesis import strategies as st
 from support.cases import each
 from support.connect import Connect
 from support.films import Film, make, regular
-from support.made_documents import lines, pdf
+from support.made_documents import lines, pdf, zipped
 from support.toolkit import call, chats, fail, png, say, text_of
 
 from glm_mcp.errors import InvalidRequest
@@ -37,6 +38,7 @@ ANYTHING = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=10), inner, max_size=4),
     max_leaves=12,
 )
+COMPUTED_S = 2.5  # they took 4 and 15, in which nothing else was answered
 KIND = re.compile(r"[a-z_]+: .")
 NAMES = sorted({n for t in TOOLS.values() for a in arguments_of(t.args) for n in (a.name, *a.also)})
 
@@ -414,6 +416,27 @@ async def test_pictures_and_films_of_a_call_are_counted_until_it_ends(
             assert refused.startswith("overloaded: your calls hold 1,024 MB of pictures and films")
             assert not chats(sim)
             await say(client, tool, **given_)
+
+
+async def test_of_a_comic_of_twenty_thousand_pages_that_cannot_be_read_each_page_is_looked_at_once(
+    connect: Connect, folders: Folders
+) -> None:
+    (folders.cwd / "a.cbz").write_bytes(zipped({f"{n}.png": b"" for n in range(20_000)}))
+    async with connect() as client:
+        begun = time.process_time()
+        refused = await fail(client, "read_document", documents="a.cbz")
+        assert time.process_time() - begun < COMPUTED_S
+    assert "Give fewer pages" in refused
+
+
+async def test_of_a_comic_in_a_chat_each_page_is_looked_at_once(connect: Connect, folders: Folders) -> None:
+    pages = {f"{n}.png": b"" for n in range(9_000)} | {"0.png": png((300, 400))}
+    (folders.cwd / "a.cbz").write_bytes(zipped(pages))
+    async with connect() as client:
+        begun = time.process_time()
+        said = await say(client, "chat", prompt="What is it?", files="a.cbz")
+        assert time.process_time() - begun < COMPUTED_S
+    assert "PNG 300×400" in said
 
 
 async def test_a_kept_text_that_is_read_on_and_subtitles_are_counted_until_their_call_ends(

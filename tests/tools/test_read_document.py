@@ -7,7 +7,8 @@ import json
 import re
 import shutil
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import anyio
@@ -34,14 +35,17 @@ from support.toolkit import (
 
 from glm_mcp.clients.table import client_named
 from glm_mcp.errors import QuotaError, TimedOut
-from glm_mcp.glm.messages import Image
+from glm_mcp.glm.messages import Image, Text, count_tokens
+from glm_mcp.glm.policy import UNUSABLE_TRIES
 from glm_mcp.glm.progress import Progress
 from glm_mcp.media.types import Picture
 from glm_mcp.registry import CARDS
 from glm_mcp.server.app import App, Folders
 from glm_mcp.simulator import Fault, Reply, Simulator, Switches
+from glm_mcp.tools.ask import Question
 from glm_mcp.tools.base import Deps
-from glm_mcp.tools.context_window import Unit, pack
+from glm_mcp.tools.context_window import Unit, asked_of, pack
+from glm_mcp.tools.map_reduce import AT_ONCE, MOST_IN_VAIN, Later, so_far
 from glm_mcp.tools.pages.long_scan import LONG
 from glm_mcp.tools.read_document import TOOL, ReadArgs
 from glm_mcp.tools.tasks import DOCUMENT, LAYOUT, TRANSCRIBE
@@ -493,6 +497,32 @@ async def test_a_scan_that_takes_too_long_to_draw_is_transcribed_first_so_that_e
     assert "Page 29." in words(last(sim))
 
 
+async def test_when_the_time_is_over_the_parts_that_are_left_are_not_even_begun(
+    app_of: Callable[..., App], folders: Folders
+) -> None:
+    app = app_of()
+    client = client_named("a-client", app.settings, remote=False)
+    deps = Deps(
+        app.settings, app.glm, app.sandbox, app.outputs, client, Progress(), anyio.current_time() + 0.2
+    )
+    begun = 0
+
+    @asynccontextmanager
+    async def made() -> AsyncIterator[Question | None]:
+        nonlocal begun
+        begun += 1
+        await anyio.sleep_forever()
+        yield None
+
+    parts_of_it = [Later("", "vision", "ocr", str(n), made, known=lambda: None) for n in range(1_000)]
+    with anyio.fail_after(30):
+        answers, error = await so_far(deps, ReadArgs(documents=()), parts_of_it)
+    await app.close()
+    assert begun == AT_ONCE
+    assert not any(answers)
+    assert isinstance(error, TimedOut)
+
+
 async def test_a_long_scan_is_transcribed_once_for_all_questions(
     connect: Connect, sim: Simulator, folders: Folders
 ) -> None:
@@ -510,6 +540,25 @@ async def test_a_long_scan_is_transcribed_once_for_all_questions(
         text = await say(client, "read_document", 120, documents="scan.pdf", prompt="When?")
     assert len(sim.received) == 1
     assert f"{LONG + 1} of {LONG + 1} parts kept from an earlier call" in text
+
+
+async def test_a_part_of_another_shape_counts_as_none(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    scanned(folders, 1)
+    async with connect() as client:
+        await say(client, "read_document", documents="scan.pdf")
+        (part,) = folders.cache.glob("parts/*/*.json")
+        for number, damaged in enumerate(
+            (
+                '{"text": 1}',
+                '{"text": null, "model": null, "notes": []}',
+                '{"text": "a", "model": "b", "notes": [1]}',
+            )
+        ):
+            part.write_text(damaged)
+            assert "I received 1 image" in await say(client, "read_document", documents="scan.pdf")
+            assert len(sim.received) == number + 2
 
 
 @pytest.mark.parametrize(("code", "kind"), [("1305", "overloaded"), ("500", "upstream")])
@@ -560,6 +609,17 @@ async def test_where_the_filter_refuses_page_after_page_it_is_not_asked_on_and_o
         text = await fail(client, "read_document", documents="scan.pdf")
     assert text.startswith("content_blocked: ")
     assert len(sim.received) < 12
+
+
+async def test_where_page_after_page_is_answered_with_nothing_no_model_is_asked_on_and_on(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    scanned(folders, 30)
+    sim.queue(Reply(text="", times=0))
+    async with connect(GLM_MAX_CONCURRENCY=1) as client:
+        text = await fail(client, "read_document", documents="scan.pdf", model="glm-4.6v-flash")
+    assert text.startswith("upstream: ")
+    assert len(sim.received) <= (MOST_IN_VAIN + AT_ONCE) * UNUSABLE_TRIES
 
 
 async def test_parts_before_an_allowance_is_used_up_are_kept_and_told(
@@ -675,6 +735,18 @@ async def test_page_pictures_are_packed_within_the_body_that_the_service_takes()
     packs = pack(heavy, card, "", None)
     assert [len(p) for p in packs] == [2, 2, 1]
     assert [u for p in packs for u in p] == heavy
+
+
+async def test_the_names_of_pages_are_counted_in_what_a_window_takes() -> None:
+    card = CARDS["glm-4.7-flash"]
+    units = [Unit(f"the minutes of a meeting.pptx, slide {n}", "Yes.", ()) for n in range(20_000)]
+    asked = asked_of(units, card, "Who spoke?", "chat", "en", None)
+    assert sum(f"slide {n}]" in str(q) for n in (0, 9_999, 19_999) for q in asked) == 3
+    room = card.context - card.default_tokens
+    assert all(
+        sum(count_tokens(p.text) for m in q.messages for p in m.parts() if isinstance(p, Text)) <= room
+        for q in asked
+    )
 
 
 async def test_native_reading_of_some_pages_is_refused_and_not_made_one_of_the_whole(

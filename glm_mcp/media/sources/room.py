@@ -13,11 +13,13 @@ import anyio
 from glm_mcp.errors import MediaTooLarge, Overloaded
 from glm_mcp.glm.threads import share_of_caller
 from glm_mcp.media.kept.uploads import LARGEST, MIB
-from glm_mcp.media.types import TEXT_CHARS
+from glm_mcp.media.types import PAGES, TEXT_CHARS
 
 CALL_BYTES = 5 * LARGEST
+CALL_PAGES = 5 * PAGES  # all of them are gone through beside other calls
 PICTURES_BYTES = 512 * MIB  # as they go to a model, pages and frames among them
-CALLER_BYTES, CALLER_CHARS, CALLER_PICTURES_BYTES = 2 * CALL_BYTES, 2 * TEXT_CHARS, 2 * PICTURES_BYTES
+CALLER_BYTES, CALLER_CHARS, CALLER_PAGES = 2 * CALL_BYTES, 2 * TEXT_CHARS, 2 * CALL_PAGES
+CALLER_PICTURES_BYTES = 2 * PICTURES_BYTES
 
 _held: WeakKeyDictionary[anyio.Semaphore, Counter[str]] = WeakKeyDictionary()
 
@@ -51,8 +53,13 @@ class Room:
             )
         self._add("bytes", size)
 
-    def read(self, chars: int) -> None:
-        """So many characters more. Raises MediaTooLarge, Overloaded."""
+    def read(self, chars: int, pages: int = 0) -> None:
+        """So many characters more, on so many pages. Raises MediaTooLarge, Overloaded."""
+        if self._call["pages"] + pages > CALL_PAGES:
+            raise MediaTooLarge(
+                f"the documents of one call have more than {CALL_PAGES:,} pages",
+                "Ask for some of their pages, or send them in several calls.",
+            )
         if self._call["chars"] + chars > TEXT_CHARS:
             raise MediaTooLarge(
                 f"the documents of one call give more than {TEXT_CHARS // 1_000_000} million characters of text",
@@ -63,7 +70,13 @@ class Room:
                 f"your calls hold {CALLER_CHARS // 1_000_000} million characters of documents",
                 "Call again when one of them has ended.",
             )
+        if self._caller["pages"] + pages > CALLER_PAGES:
+            raise Overloaded(
+                f"your calls hold {CALLER_PAGES:,} pages of documents",
+                "Call again when one of them has ended.",
+            )
         self._add("chars", chars)
+        self._add("pages", pages)
 
     def draw(self, size: int) -> None:
         """So many bytes of pictures and films more. Raises MediaTooLarge, Overloaded."""

@@ -28,7 +28,7 @@ from glm_mcp.server.http.bodies import InFlight, no_room, too_slow
 from glm_mcp.server.http.limits import SMALL, Limits
 from glm_mcp.server.http.running import Elsewhere, Running, key_of
 from glm_mcp.server.http.sessions import Session, Sessions
-from glm_mcp.server.jsonrpc import read
+from glm_mcp.server.jsonrpc import read, utf8
 from glm_mcp.server.resources import READ_BYTES
 
 if TYPE_CHECKING:
@@ -103,6 +103,7 @@ class Endpoint:
                 return
             if body is None:
                 return
+            body = await in_thread_if(len(body) > SMALL, utf8, body)
             # The SDK answers what it cannot read in the words of its library, and an odd id not at all.
             asked = await in_thread_if(len(body) > SMALL, read, body)
             if isinstance(asked, JSONRPCError):
@@ -132,7 +133,7 @@ class Endpoint:
 
     async def _body(
         self, owner: str, declared: int, receive: Receive, held: AsyncExitStack
-    ) -> bytes | Answer | None:
+    ) -> bytes | bytearray | Answer | None:
         """The whole body; what is said where there is no room for it or it holds too much; None where the client has
         gone. A large one keeps its room until `held` ends.
         """

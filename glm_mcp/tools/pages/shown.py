@@ -95,13 +95,15 @@ async def _embedded(
     notes += Opened(left_out=left_out).missed()
     notes += list(dict.fromkeys(n for some in made for p in some for n in p.notes))[:NOTES]
     shown: dict[int, Shown] = {}
+    own: dict[int, list[tuple[Embedded, list[Picture]]]] = {page.number: [] for page in pages}
+    for one, some in zip(held, made, strict=True):
+        own[one.page] += [(one, some)] * bool(some)
+    by_number = {page.number: page.label for page in pages}
     for page in pages:
         name = " ".join([source.name] + [page.label] * (page.label != "text"))
-        own = [(one, some) for one, some in zip(held, made, strict=True) if one.page == page.number and some]
-        earlier = again.get(page.number)
-        label = next((p.label for p in pages if p.number == earlier), "")
+        label = by_number.get(again.get(page.number, 0), "")
         says = deps.said(f"(a picture of {label} again)") if label else ""
-        shown[page.number] = Shown(tuple(_questions(name, own)), says)
+        shown[page.number] = Shown(tuple(_questions(name, own[page.number])), says)
     return shown
 
 

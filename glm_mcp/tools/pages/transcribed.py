@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from glm_mcp.errors import GLMError
 from glm_mcp.glm.calls import Answer
 from glm_mcp.glm.messages import Message, Text
+from glm_mcp.glm.network.turns import Turns
 from glm_mcp.glm.threads import in_thread
 from glm_mcp.media.documents.pages import BARE_MARK
 from glm_mcp.media.documents.read import holds_pictures
@@ -63,8 +64,7 @@ async def transcribed(
         return Transcript({}, [])
     lang = language(BARE_MARK.sub("", beginning(document.pages)), deps.settings)
     shown: dict[int, Shown] = {}
-    asked: list[_Asked] = []
-    answers: list[Answer | None] = []
+    asked, answers = list[_Asked](), list[Answer | None]()
     failure: GLMError | None = None
     drawing: Drawing | None = None
     try:
@@ -73,8 +73,7 @@ async def transcribed(
             asked = _of_pictures(deps, pages, shown, lang)
         else:
             drawing = Drawing(deps, source, pages, deps.glm.models("vision", args.model)[0], password)
-            digest = await in_thread(source.digest)
-            asked = [(page, "", _later(deps, drawing, page, digest, lang)) for page in pages]
+            asked = await _of_drawn(deps, source, pages, drawing, lang)
         if asked:
             answers, failure = await so_far(deps, replace(args, json=None), [part for *_, part in asked])
     except GLMError as error:
@@ -89,16 +88,17 @@ async def transcribed(
     texts = {page.number: _text(page, came[page.number], shown, whole=whole) for page in pages}
     if failure is not None:
         # The pages that have text are worth having; without any there is nothing but the error.
-        if whole or not any(_own(p) for p in document.pages if p not in pages or p.as_image == "pictures"):
+        if whole or not _has_words(document, pages):
             raise failure
         left = Counter(page.number for page, *_ in asked)
         left.subtract(page.number for page, _ in read)
         unread = [p for p in pages if (not asked or left[p.number]) and not instead.get(p.number)]
         if unread:
-            _tell(notes, unread, failure, begun=any(came[page.number] for page in unread))
-        instead |= {
-            page.number: _unread(deps, page, failure, begun=bool(came[page.number])) for page in unread
-        }
+            begun = {page.number for page in unread if came[page.number]}
+            _tell(notes, unread, failure, begun=bool(begun))
+            kinds = {(page.as_image, page.number in begun) for page in unread}
+            said = {kind: _unread(deps, *kind, failure) for kind in kinds}
+            instead |= {page.number: said[page.as_image, page.number in begun] for page in unread}
     for page in pages:
         if words := instead.get(page.number):
             text = texts[page.number] if came[page.number] or page.as_image != "garbled" else ""
@@ -115,6 +115,18 @@ def _came(
         if answer is not None:
             came[page.number] += [deps.said(f"[picture at {place}]")] * bool(place) + [answer.text]
     return came
+
+
+async def _of_drawn(
+    deps: Deps, source: Source, pages: Sequence[Page], drawing: Drawing, lang: Lang
+) -> list[_Asked]:
+    digest = await in_thread(source.digest)
+    asked: list[_Asked] = []
+    turns = Turns()
+    for page in pages:
+        asked.append((page, "", _later(deps, drawing, page, digest, lang)))
+        await turns.let_others()
+    return asked
 
 
 def _of_pictures(deps: Deps, pages: Sequence[Page], shown: Mapping[int, Shown], lang: Lang) -> list[_Asked]:
@@ -162,6 +174,12 @@ def _text(page: Page, answers: Sequence[str], shown: Mapping[int, Shown], *, who
     return "\n\n".join(filter(None, (*texts, says)))
 
 
+def _has_words(document: Document, pages: Sequence[Page]) -> bool:
+    """Whether there are any besides those that a model is to read on these pages."""
+    read = {page.number for page in pages}
+    return any(_own(p) for p in document.pages if p.number not in read or p.as_image == "pictures")
+
+
 def _own(page: Page) -> str:
     """The page's own words, where they stay beside those of the model; marks of pictures alone are none."""
     if page.is_picture or not any(map(str.isalnum, BARE_MARK.sub("", page.text))):
@@ -180,11 +198,11 @@ def _tell(notes: list[str], unread: Sequence[Page], error: GLMError, *, begun: b
         notes.append(f"{labels(unread)} not transcribed: {why}")
 
 
-def _unread(deps: Deps, page: Page, error: GLMError, *, begun: bool) -> str:
-    """What stands for what a model was to read of a page. `begun`: it has read some of it."""
-    if page.as_image == "pictures" and begun:
+def _unread(deps: Deps, as_image: str, begun: bool, error: GLMError) -> str:
+    """What stands for what a model was to read of a page of that kind. `begun`: it has read some of it."""
+    if as_image == "pictures" and begun:
         return deps.said(f"(other pictures, not transcribed: {error.kind})")
-    if page.as_image == "pictures":
+    if as_image == "pictures":
         return deps.said(f"(pictures, not transcribed: {error.kind})")
     return deps.said(f"(scanned, not transcribed: {error.kind})")
 

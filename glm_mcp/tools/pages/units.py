@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from glm_mcp.errors import GLMError, NotFound, UnsupportedMedia
 from glm_mcp.glm.calls import Answer
+from glm_mcp.glm.network.turns import Turns
 from glm_mcp.media.types import Document, Page, Source
 from glm_mcp.tools.arguments import AnswerArgs
 from glm_mcp.tools.base import Deps
@@ -79,7 +80,7 @@ async def _units(
     """
     units: list[Unit] = []
     missing, alone, gone = list[Page](), list[Page](), list[Page]()
-    broken = list[GLMError]()
+    broken, turns = list[GLMError](), Turns()
     for source, document in documents:
         shown = [p for p in document.pages if mode == "vision" or (mode == "auto" and p.as_image)]
         whole = mode == "vision"
@@ -93,6 +94,7 @@ async def _units(
             whole=whole,
             in_time=in_time,
         )
+        await turns.let_others()
         for page in document.pages:
             own = seen.get(page.number)
             text = text_beside(page, own.pictures) if own and (page.is_picture or whole) else page.text

@@ -43,8 +43,10 @@ from glm_mcp.media.formats import KINDS, UNKNOWN
 from glm_mcp.media.sources.download import HELD, download, fetched
 from glm_mcp.media.sources.room import (
     CALL_BYTES,
+    CALL_PAGES,
     CALLER_BYTES,
     CALLER_CHARS,
+    CALLER_PAGES,
     CALLER_PICTURES_BYTES,
     PICTURES_BYTES,
     Room,
@@ -543,6 +545,20 @@ async def test_what_the_calls_of_one_caller_have_read_is_bounded_until_they_end(
             with within_share(anyio.Semaphore(4)), Room() as of_somebody_else:
                 of_somebody_else.read(1)
         last.read(1)
+
+
+async def test_the_pages_that_the_calls_of_one_caller_have_read_are_bounded_until_they_end() -> None:
+    with within_share(anyio.Semaphore(4)), Room() as first, Room() as last:
+        first.read(1, CALL_PAGES)
+        with pytest.raises(MediaTooLarge, match="the documents of one call have more than 100,000 pages"):
+            first.read(1, 1)
+        with Room() as second:
+            second.read(1, CALLER_PAGES - CALL_PAGES)
+            with pytest.raises(Overloaded, match="your calls hold 200,000 pages of documents"):
+                last.read(1, 1)
+            with within_share(anyio.Semaphore(4)), Room() as of_somebody_else:
+                of_somebody_else.read(1, 1)
+        last.read(1, 1)
 
 
 async def test_what_the_calls_of_one_caller_have_drawn_is_bounded_until_they_end() -> None:
