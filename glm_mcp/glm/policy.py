@@ -21,7 +21,7 @@ BROKEN_TRIES = 4
 LOOK_S = 1.0  # how often a call that waits for a place looks how long that is going to take
 HANGS = 2.0  # times its time for a first byte, after which a silent model is as good as one that refused
 LAST_RESORT_SHARE = 1 / 3  # of the deadline, after which a weaker model is asked beside silent ones
-LEAST_SHARE = 0.25  # of the longest wait, below which a service that wishes for none is asked a thousand times a second
+LEAST_SHARE = 0.25  # of the longest wait; who wishes for none is asked a thousand times a second else
 SPARE_S = 0.1  # between the last moment at which a model is asked again and the time that its answer takes
 LONGEST_HANG_S = 80.0  # [user, live] those that ended did so after 24 to 77 s
 

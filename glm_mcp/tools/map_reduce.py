@@ -12,14 +12,14 @@ from typing import Any
 
 import anyio
 
-from glm_mcp.errors import Again, ConfigError, ContentBlocked, GLMError, RateLimited, TimedOut
+from glm_mcp.errors import ConfigError, ContentBlocked, GLMError, RateLimited, TimedOut
 from glm_mcp.glm.calls import Answer
 from glm_mcp.glm.messages import File, Image, Message, Text, Video
 from glm_mcp.glm.outcome import asked_of
 from glm_mcp.glm.policy import unusable
 from glm_mcp.glm.threads import in_thread
 from glm_mcp.tools.arguments import AnswerArgs
-from glm_mcp.tools.ask import Question, ask
+from glm_mcp.tools.ask import Question, ask, may_pass
 from glm_mcp.tools.base import Deps
 from glm_mcp.tools.tasks import COMBINE
 from glm_mcp.tools.words.chinese import Lang
@@ -91,7 +91,7 @@ async def so_far(
             return
         except GLMError as error:
             in_vain += unusable(error)
-            if _may_pass(error) and in_vain < MOST_IN_VAIN:
+            if (may_pass(error) or isinstance(error, RateLimited)) and in_vain < MOST_IN_VAIN:
                 late.append(error)
             else:
                 failed.append(error)
@@ -118,10 +118,6 @@ async def so_far(
         _fill(deps, answers, left_out)
     _sum_up(answers, known, anyio.current_time() - started)
     return answers, error
-
-
-def _may_pass(error: GLMError) -> bool:
-    return error.again is Again.RETRY or isinstance(error, TimedOut | RateLimited)
 
 
 @asynccontextmanager
