@@ -66,7 +66,7 @@ def span(duration: float, start: float | None, end: float | None, name: str) -> 
     An end up to a second (or 2 %) late is a rounded length and taken as the end.
     Raises: InvalidRequest, which names the length.
     """
-    length = f"{name} is {stamp(duration, 2)} long"
+    length = f"{name} is {stamp(duration, 2)} long ({duration:.2f} s)"
     first = 0.0 if start is None else start
     last = duration if end is None else end
     if first < 0 or last < 0:
