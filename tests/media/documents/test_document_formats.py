@@ -279,12 +279,12 @@ async def test_more_scanned_pages_than_a_call_takes_are_seen_in_parts(
     async with connect() as client:
         text = await say(client, "read_document", 50, documents="scan.pdf", prompt="What is drawn?")
     *pieces, joined = chats_done(sim)
-    assert sorted(len(p.media) for p in pieces) == [3, 50]
+    assert sorted(len(p.media) for p in pieces) == [11, 21, 21], "as many as the second model takes too"
     labels = {n for p in pieces for n in re.findall(r"\[scan\.pdf, page (\d+)\]", said(p))}
     assert labels == {str(n) for n in range(1, 54)}
     assert len({m.sha256 for p in pieces for m in p.media}) == 53
     assert joined.media == []
-    assert "read in 2 parts" in text
+    assert "read in 3 parts" in text
     assert "53 of 53 pages went as pictures" in text
 
 
