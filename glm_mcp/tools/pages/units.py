@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from glm_mcp.errors import GLMError, NotFound, UnsupportedMedia
 from glm_mcp.glm.calls import Answer
@@ -35,14 +36,13 @@ async def to_send(
 
     Raises NotFound without any, UnsupportedMedia when none has text to send; and as `drawn` and `transcribed_first`.
     """
+    units_of_all = partial(_units, deps, args, lang=lang, notes=notes, mode=mode, password=password)
     if mode != "auto":
-        return await _units(
-            deps, args, documents, lang, notes, mode=mode, password=password, in_time=False
-        ), []
+        return await units_of_all(documents, in_time=False), []
     documents, read = await transcribed_first(deps, args, documents, notes, password=password)
     before, held = list(notes), deps.room.drawn
     try:
-        units = await _units(deps, args, documents, lang, notes, mode=mode, password=password, in_time=True)
+        units = await units_of_all(documents, in_time=True)
     except TooSlow:
         notes[:] = before
         deps.room.put_away(deps.room.drawn - held)  # those of the documents before it among them
@@ -50,7 +50,7 @@ async def to_send(
             deps, args, documents, notes, password=password, longer_than=0
         )
         read += more
-        units = await _units(deps, args, documents, lang, notes, mode=mode, password=password, in_time=False)
+        units = await units_of_all(documents, in_time=False)
     return units, read
 
 
