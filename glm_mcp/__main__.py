@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import sys
 
 
 def main() -> None:
+    # While modules are imported nothing becomes garbage, but the collector would walk all of it again and again:
+    # a tenth of the start-up time. `collect_again` ends this.
+    gc.disable()
     # An interruption ends a server at once, in the middle of an import too, and so from before the first of them.
     before = signal.signal(signal.SIGINT, signal.SIG_DFL)
     from glm_mcp.server.front.stdin import early

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import io
 import os
 import sys
@@ -94,6 +93,9 @@ def connect(ctx: click.Context, url: str) -> None:
 
     The token is that of GLM_CONNECT_TOKEN: itself, or keyring:SERVICE/NAME.
     """
+    from glm_mcp.server.late_models import build_when_used
+
+    build_when_used()
     from glm_mcp.cli.connect.command import serve
 
     serve(settings_of(ctx), url)
@@ -312,9 +314,6 @@ def simulate(host: str, port: int, key: str, weather: str | None, seed: int) -> 
 
 def main(stdin: Stdin | None = None) -> None:
     """The command line. `stdin`: taken already."""
-    # While modules are imported nothing becomes garbage, but the collector would walk all of it again and again:
-    # a tenth of the start-up time. `_collect_again` ends this.
-    gc.disable()
     stdout.patient()
     if isinstance(sys.stderr, io.TextIOWrapper):
         sys.stderr.reconfigure(errors="replace")

@@ -46,6 +46,9 @@ def serve_stdio(ctx: click.Context) -> None:
     """Serves over stdio until stdin ends, and leaves the process. Raises ConfigError."""
     import anyio
 
+    from glm_mcp.server.late_models import build_when_used
+
+    build_when_used()
     from glm_mcp.server import stdio as server
     from glm_mcp.server.app import App
     from glm_mcp.server.callers.key_watch import Watched
