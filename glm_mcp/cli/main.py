@@ -13,7 +13,7 @@ import click
 from click.core import ParameterSource
 
 from glm_mcp import __version__
-from glm_mcp.cli.start import FORMAT, LEVEL, collect_again, serve_stdio, settings_of
+from glm_mcp.cli.start import FORMAT, LEVEL, build_models_when_used, collect_again, serve_stdio, settings_of
 from glm_mcp.cli.terminal import completion as completing
 from glm_mcp.cli.terminal import stdout
 from glm_mcp.cli.terminal.group import EXIT_FAILED, Group, say
@@ -93,9 +93,7 @@ def connect(ctx: click.Context, url: str) -> None:
 
     The token is that of GLM_CONNECT_TOKEN: itself, or keyring:SERVICE/NAME.
     """
-    from glm_mcp.server.late_models import build_when_used
-
-    build_when_used()
+    build_models_when_used()
     from glm_mcp.cli.connect.command import serve
 
     serve(settings_of(ctx), url)

@@ -1,4 +1,4 @@
-"""What the commands start with: the settings, the collector, the server over stdio."""
+"""What the commands start with: the settings, the collector, the protocol's models, the server over stdio."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import sys
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -42,13 +43,22 @@ def _log_as_set(ctx: click.Context, settings: Any) -> None:
     configure(level, form, content=settings.log_content)
 
 
+def build_models_when_used() -> None:
+    """To be called before the SDK is imported: of its models those of each version of the protocol are built when the first
+    message of their kind comes. To build them all is a twelfth of a start, and a client speaks one version. An SDK that has
+    them elsewhere builds all.
+    """
+    with suppress(ImportError, AttributeError):
+        from mcp_types._wire_base import WireModel
+
+        WireModel.model_config["defer_build"] = True
+
+
 def serve_stdio(ctx: click.Context) -> None:
     """Serves over stdio until stdin ends, and leaves the process. Raises ConfigError."""
     import anyio
 
-    from glm_mcp.server.late_models import build_when_used
-
-    build_when_used()
+    build_models_when_used()
     from glm_mcp.server import stdio as server
     from glm_mcp.server.app import App
     from glm_mcp.server.callers.key_watch import Watched
