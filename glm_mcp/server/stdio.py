@@ -108,7 +108,14 @@ class Incoming(ObjectReceiveStream[SessionMessage]):
             if line is None:
                 anyio.from_thread.run_sync(self._send.close, token=self._token)
             elif (item := read(line)) is not None:
-                anyio.from_thread.run(self._send.send, (item, len(line)), token=self._token)
+                self._hand_over((item, len(line)))
+
+    def _hand_over(self, item: _Read) -> None:
+        """Waits until the loop takes it: with a task of its own only where the loop does not wait for it already."""
+        try:
+            anyio.from_thread.run_sync(self._send.send_nowait, item, token=self._token)
+        except anyio.WouldBlock:
+            anyio.from_thread.run(self._send.send, item, token=self._token)
 
     async def receive(self) -> SessionMessage:
         try:
@@ -199,17 +206,23 @@ class Outgoing(ObjectSendStream[SessionMessage]):
             return
         said = self._said.pop(str(message.id), None)
         if said is None:
-            self._waiting += (size := _size(message))
             try:
-                await self._stream.send(item)
-            finally:
-                self._waiting -= size
+                self._stream.send_nowait(item)  # where the writer waits for it, as between calls
+            except anyio.WouldBlock:
+                await self._queue(item)
         elif self._recorder and behind_id(message) != said:
             self._recorder.differs()
         if self._recorder:
             self._recorder.spoke()
         self.taken_back(message.id)
         self._answered.set()
+
+    async def _queue(self, item: SessionMessage) -> None:
+        self._waiting += (size := _size(item.message))
+        try:
+            await self._stream.send(item)
+        finally:
+            self._waiting -= size
 
     async def aclose(self) -> None:
         await self._stream.aclose()

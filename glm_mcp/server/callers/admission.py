@@ -11,7 +11,7 @@ import math
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
@@ -128,15 +128,16 @@ class MemoryAdmission:
         """See Admission."""
         used = self._of(caller)
         self._count(caller, used)
-        async with AsyncExitStack() as held:
-            try:
-                place = used.at_once.slot(on_position, since=anyio.current_time())
-                await held.enter_async_context(place)
+        admitted = False
+        try:
+            async with used.at_once.slot(on_position, since=anyio.current_time()):
                 self._within_day(caller, used)  # it may have been used up in the queue
-            except BaseException:
+                admitted = True
+                yield partial(self._charge, used)
+        except BaseException:
+            if not admitted:
                 self._uncount(caller, used)
-                raise
-            yield partial(self._charge, used)
+            raise
 
     async def standing(self, caller: Caller) -> Standing:
         used, now = self._owners.get(caller.owner, _Used()), self._clock()
