@@ -89,9 +89,8 @@ async def download(  # noqa: PLR0913 - bounds, and what stands in for the networ
                 )
                 if isinstance(answer, tuple):
                     return (*answer, str(hop))
-                target = urljoin(str(hop), answer)
                 # Only the endpoint itself may send us to the endpoint.
-                hop = parse_public_url(target, own_host=own_host if hop.own else None)
+                hop = parse_public_url(_led_to(hop, answer), own_host=own_host if hop.own else None)
     except TimeoutError as error:
         raise TimedOut(f"{show(url)} was not downloaded within {timeout_s:.3g} s", ELSE) from error
     except httpx.TimeoutException as error:
@@ -101,6 +100,14 @@ async def download(  # noqa: PLR0913 - bounds, and what stands in for the networ
     except (httpx.HTTPError, ssl.SSLError, OSError) as error:
         raise NetworkError(f"{show(url)} could not be downloaded: {broken_by(error)}", ELSE) from error
     raise NetworkError(f"{show(url)} redirects more than {REDIRECTS} times", ELSE)
+
+
+def _led_to(hop: PublicURL, location: str) -> str:
+    try:
+        return urljoin(str(hop), location)
+    except ValueError as error:
+        said = f"{show(str(hop))} could not be downloaded: it redirects to no address"
+        raise NetworkError(said, ELSE) from error
 
 
 async def fetched(
