@@ -317,6 +317,18 @@ async def test_a_pause_of_before_the_clock_was_set_back_is_over(redis_url: str) 
             await serve(limiter)
 
 
+async def test_a_limit_that_was_refused_before_the_clock_was_set_back_is_tried_again(redis_url: str) -> None:
+    from redis.asyncio import Redis
+
+    async with replicas(redis_url, 1) as (one,), Redis.from_url(url=redis_url) as redis:
+        limiter = one.account.limiter(MODEL, 1, 2)
+        seconds, _ = await redis.time()
+        await redis.hset(str(limiter._keys[3]), "opens:2", (seconds + 30_000) * 1_000)  # noqa: SLF001 - as it was written
+        with anyio.fail_after(60):
+            while limiter.limit == 1:
+                await serve(limiter)
+
+
 async def test_a_replica_that_died_before_the_clock_was_set_back_is_counted_no_longer(redis_url: str) -> None:
     from redis.asyncio import Redis
 
