@@ -30,7 +30,15 @@ from glm_mcp.glm.network.proxy import Proxy, proxy_for
 from glm_mcp.glm.network.unpack import Unpacking
 from glm_mcp.glm.threads import in_thread
 from glm_mcp.media.detect import detect, detect_file
-from glm_mcp.media.sources.answer import ELSE, broken_by, check_length, check_status, is_packed, too_large
+from glm_mcp.media.sources.answer import (
+    ELSE,
+    NOWHERE,
+    broken_by,
+    check_length,
+    check_status,
+    is_packed,
+    too_large,
+)
 from glm_mcp.media.sources.urls import HINT, PublicURL, address_allowed, parse_public_url, show
 from glm_mcp.media.tempfiles import file_of, no_room
 from glm_mcp.media.types import Source
@@ -106,8 +114,7 @@ def _led_to(hop: PublicURL, location: str) -> str:
     try:
         return urljoin(str(hop), location)
     except ValueError as error:
-        said = f"{show(str(hop))} could not be downloaded: it redirects to no address"
-        raise NetworkError(said, ELSE) from error
+        raise NetworkError(f"{show(str(hop))} could not be downloaded: {NOWHERE}", ELSE) from error
 
 
 async def fetched(
