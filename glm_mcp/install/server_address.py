@@ -16,7 +16,10 @@ from glm_mcp.installation import Machine
 
 def address_of(url: str, option: str) -> str:
     """The address as it is written, with /mcp. `option`: by which it was given. Raises ConfigError."""
-    parts = urlsplit(url.strip())
+    try:
+        parts = urlsplit(url.strip())
+    except ValueError:  # brackets without an address
+        parts = urlsplit("")
     if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc or parts.query:
         shown = "an address with a login or a query" if "@" in url or "?" in url else repr(url)
         raise ConfigError(

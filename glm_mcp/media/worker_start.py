@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterable, AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, suppress
 from typing import IO, Protocol
 
 import anyio
@@ -145,18 +145,16 @@ class _Forks:
 
     def last_words(self) -> str:
         """What it said of its own end; nothing when it goes on. Blocks for a moment."""
-        try:
+        with suppress(subprocess.TimeoutExpired):
             self._process.wait(0.5)
-        except subprocess.TimeoutExpired:
-            return ""
-        return self.close()
+            return self.close()
+        return ""
 
     def leave(self) -> None:
         """It goes when its last worker has."""
         self._control.close()
 
-    def kill(self) -> None:
-        """Its workers go with it."""
+    def kill(self) -> None:  # its workers go with it
         self._process.kill()
 
     def close(self) -> str:
@@ -215,8 +213,10 @@ _shared = _Shared()
 class _Pipe:
     """What comes out of a pipe, in pieces."""
 
-    def __init__(self) -> None:
+    def __init__(self, made: ExitStack) -> None:
         self._fd, self.other_end = os.pipe()
+        made.callback(os.close, self._fd)
+        made.callback(os.close, self.other_end)
         if sys.platform == "linux":  # FORKS
             import fcntl
 
@@ -246,8 +246,10 @@ class _Pipe:
 class _Forked:
     def __init__(self, forks: _Forks) -> None:
         self.forks = forks
-        self.stdout, self.stderr = _Pipe(), _Pipe()
-        self._channel, self._theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
+        with ExitStack() as made:  # a process that may open no more files keeps none of them
+            self.stdout, self.stderr = _Pipe(made), _Pipe(made)
+            self._channel, self._theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
+            made.pop_all()
         self._channel.setblocking(False)
         self._pid: int | None = None
         self._ended: tuple[int, int] | None = None
@@ -270,8 +272,7 @@ class _Forked:
     async def wait(self) -> tuple[int, int]:
         if sys.platform != "linux":  # FORKS
             raise NotImplementedError
-        if self._ended is None:
-            self._ended = await self._hear()
+        self._ended = self._ended or await self._hear()
         if self._ended is None:
             # The clean process was killed, and with it its worker, but not what that has started.
             self._ended = -signal.SIGKILL, 0
@@ -317,8 +318,7 @@ class _Forked:
 async def forked(spec: str, file: IO[bytes]) -> AsyncIterator[Worker]:
     """A worker with this job, as of `spawned`. Raises NotStarted."""
     for again in (True, False):  # a clean process that was killed, or went for want of work, is started anew
-        forks = _shared.get()
-        worker = _Forked(forks)
+        worker = _Forked(forks := _shared.get())
         try:
             if await worker.start(spec, file):
                 yield worker

@@ -11,7 +11,7 @@ import anyio.to_thread
 import pytest
 from support.cases import each
 from support.http_server import serving
-from support.processes import Stdio, environment
+from support.processes import COMMAND, Stdio, environment, ran
 
 from glm_mcp.server.http.limits import Limits
 
@@ -100,3 +100,12 @@ async def test_what_is_no_answer_to_the_request_is_not_handed_on_as_one(
 async def test_a_stream_is_known_however_its_type_is_written(tmp_path: Path) -> None:
     body = json.dumps({"jsonrpc": "2.0", "id": 2, "result": WELL}).encode()
     assert await said(tmp_path, 200, b"data: " + body + b"\n\n", "Text/Event-Stream") == "well"
+
+
+@each("url", ["glm.example", "http://[", "http://user:hunter2@["])
+def test_what_is_no_address_is_refused_and_no_login_in_it_shown(url: str, tmp_path: Path) -> None:
+    done = ran([*COMMAND, "connect", url], environment(tmp_path, None), tmp_path)
+    assert done.returncode == 1
+    assert "no address of a server" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "hunter2" not in done.stderr

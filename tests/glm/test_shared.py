@@ -128,9 +128,11 @@ async def test_a_lost_message_costs_less_than_a_lease(redis_server: RedisServer)
                 second.leave.set()
 
 
+@pytest.mark.parametrize("set_back_s", [0, 3_000])
 async def test_the_places_of_a_replica_that_died_come_back_and_its_waiting_calls_block_nobody(
-    redis_url: str,
+    redis_url: str, set_back_s: int
 ) -> None:
+    """`set_back_s`: that Redis's clock was, since it died."""
     from redis.asyncio import Redis
 
     order: list[str] = []
@@ -144,7 +146,7 @@ async def test_the_places_of_a_replica_that_died_come_back_and_its_waiting_calls
                 key = (await _keys(redis_url, f"{one.account.prefix}:*:l"))[0][:-1]
                 began = anyio.current_time()
                 seconds, micros = await redis.time()
-                until_ms = seconds * 1_000 + micros // 1_000 + 600
+                until_ms = (seconds + set_back_s) * 1_000 + micros // 1_000 + 600
                 await redis.zadd(f"{key}l", {"dead:1": until_ms})
                 await redis.zadd(f"{key}q", {f"dead:{n}": n for n in range(2, 9)})
                 await redis.zadd(f"{key}w", {f"dead:{n}": until_ms for n in range(2, 9)})
@@ -313,6 +315,28 @@ async def test_a_pause_of_before_the_clock_was_set_back_is_over(redis_url: str) 
         await redis.hset(str(limiter._keys[3]), "pause", (seconds + 3_000) * 1_000)  # noqa: SLF001 - as it was written
         with anyio.fail_after(60):
             await serve(limiter)
+
+
+async def test_a_limit_that_was_refused_before_the_clock_was_set_back_is_tried_again(redis_url: str) -> None:
+    from redis.asyncio import Redis
+
+    async with replicas(redis_url, 1) as (one,), Redis.from_url(url=redis_url) as redis:
+        limiter = one.account.limiter(MODEL, 1, 2)
+        seconds, _ = await redis.time()
+        await redis.hset(str(limiter._keys[3]), "opens:2", (seconds + 30_000) * 1_000)  # noqa: SLF001 - as it was written
+        with anyio.fail_after(60):
+            while limiter.limit == 1:
+                await serve(limiter)
+
+
+async def test_a_replica_that_died_before_the_clock_was_set_back_is_counted_no_longer(redis_url: str) -> None:
+    from redis.asyncio import Redis
+
+    async with Redis.from_url(url=redis_url) as redis:
+        seconds, _ = await redis.time()
+        await redis.zadd("glm:replicas", {"dead": (seconds + 3_000) * 1_000})
+        async with replicas(redis_url, 1):
+            assert await redis.zscore("glm:replicas", "dead") is None
 
 
 async def test_between_messages_that_a_stranger_publishes_by_the_thousand_others_have_their_turn(

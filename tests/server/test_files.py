@@ -30,6 +30,7 @@ from glm_mcp.atomic_files import safe_name
 from glm_mcp.media.kept.uploads import LARGEST, curl_line
 from glm_mcp.server.app import App, Folders
 from glm_mcp.server.callers.caller import owner_of
+from glm_mcp.server.http.limits import Limits
 from glm_mcp.simulator import Reply, Simulator
 
 ADA, BOB = {"Authorization": "Bearer ada"}, {"Authorization": "Bearer bob"}
@@ -397,3 +398,18 @@ async def test_finished_parts_are_the_callers_alone(url: str, sim: Simulator, fo
         owner_of("ada"),
         owner_of("bob"),
     }
+
+
+def test_a_client_of_a_file_that_becomes_shorter_does_not_wait_for_ever(
+    app_of: Any, folders: Folders
+) -> None:
+    app = app_of(remote=True)
+    with served(app, Limits(linger_s=0.2), authenticator=Names()) as url:
+        told = uploaded(url, b"a line of a long text\n" * 1_000_000, "long.txt")
+        (file,) = stored(folders)
+        with httpx.stream("GET", f"{url}/files/{told['id']}", headers=ADA, trust_env=False) as answer:
+            came = answer.iter_raw(1_000)
+            next(came)
+            os.truncate(file, 1_000)
+            with pytest.raises(httpx.RemoteProtocolError):
+                list(came)

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 from support.cases import each
-from support.processes import LIMIT_S, Stdio, environment, said
+from support.processes import LIMIT_S, Stdio, environment, said, until
 
 from glm_mcp.errors import NetworkError, exhausted
 from glm_mcp.glm.network.failures import mapped
@@ -27,13 +27,13 @@ CALLS = {
 }
 
 
-def open_no_more(server: Stdio) -> tuple[int, int]:
-    """What was allowed before."""
+def open_no_more(server: Stdio, *, but: int = 0) -> tuple[int, int]:
+    """What was allowed before. `but`: so many more it may open."""
     import resource
 
     pid = server.popen.pid
     taken = {int(entry.name) for entry in Path(f"/proc/{pid}/fd").iterdir()}
-    free = next(number for number in range(len(taken) + 1) if number not in taken)
+    free = [number for number in range(len(taken) + but + 1) if number not in taken][but]
     before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
     resource.prlimit(pid, resource.RLIMIT_NOFILE, (free, before[1]))
     return before
@@ -58,6 +58,23 @@ def test_a_server_that_may_open_no_more_files_says_so(call: str, sim: Simulator,
         assert "ulimit -n" in said(refused)
         resource.prlimit(server.popen.pid, resource.RLIMIT_NOFILE, before)
         assert not server.call(*CALLS[call]).get("isError")
+
+
+def test_what_could_not_be_begun_for_want_of_files_leaves_none_open(sim: Simulator, tmp_path: Path) -> None:
+    import resource
+
+    shutil.copy(FOLDER / "report.pdf", tmp_path)
+    with Stdio(environment(tmp_path / "home", sim, GLM_DEADLINE_S="20"), tmp_path) as server:
+        server.initialize()
+        assert not server.call(*CALLS["a PDF"]).get("isError")
+        open_before = len(list(Path(f"/proc/{server.popen.pid}/fd").iterdir()))
+        refused = 0
+        for but in range(1, 8):
+            before = open_no_more(server, but=but)
+            refused += bool(server.call(*CALLS["a PDF"]).get("isError"))
+            resource.prlimit(server.popen.pid, resource.RLIMIT_NOFILE, before)
+        assert refused > 3
+        until(lambda: len(list(Path(f"/proc/{server.popen.pid}/fd").iterdir())) <= open_before)
 
 
 @pytest.mark.skipif(sys.platform == "linux" and os.getuid() == 0, reason="root may start as many as it likes")

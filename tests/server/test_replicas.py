@@ -195,6 +195,68 @@ async def test_while_redis_is_away_a_caller_has_a_share_at_each_door(
                 await once(door, ada)
 
 
+async def test_a_call_that_ends_while_redis_hangs_is_not_held_up_and_what_it_used_is_counted(
+    redis_server: RedisServer, ada: Caller
+) -> None:
+    ada = replace(ada, tokens_per_day=1_000)
+    with anyio.fail_after(60):
+        async with replicas(redis_server.url, 1) as (one,):
+            door = SharedAdmission(one.shared.connection)
+            async with door.admit(ada, unheard) as charge:
+                redis_server.hang()
+                try:
+                    with within(0.5), anyio.CancelScope() as ended:
+                        ended.cancel()
+                        await charge(10)
+                finally:
+                    redis_server.wake()
+            while (await door.standing(ada)).tokens_today != 10:  # noqa: ASYNC110 - that is how it is asked
+                await anyio.sleep(0.01)
+
+
+async def test_a_call_that_gives_up_waiting_while_redis_hangs_is_not_held_up(
+    redis_server: RedisServer, ada: Caller
+) -> None:
+    ada = replace(ada, at_once=1, per_minute=10)
+    places: list[int] = []
+    with anyio.fail_after(60):
+        async with replicas(redis_server.url, 1) as (one,):
+            door = SharedAdmission(one.shared.connection)
+            async with door.admit(ada, unheard), anyio.create_task_group() as tasks:
+                scope, left = anyio.CancelScope(), anyio.Event()
+
+                async def wait() -> None:
+                    with scope:
+                        async with door.admit(ada, places.append):
+                            raise AssertionError
+                    left.set()
+
+                tasks.start_soon(wait)
+                await until(lambda: places == [1])
+                redis_server.hang()
+                try:
+                    with within(0.5):
+                        scope.cancel()
+                        await left.wait()
+                finally:
+                    redis_server.wake()
+
+
+async def test_what_calls_used_is_counted_where_redis_went_away_and_their_day_is_used_up(
+    redis_server: RedisServer, ada: Caller
+) -> None:
+    ada = replace(ada, tokens_per_day=10)
+    with anyio.fail_after(60):
+        async with replicas(redis_server.url, 1) as (one,):
+            door = SharedAdmission(one.shared.connection)
+            async with door.admit(ada, unheard) as first, door.admit(ada, unheard) as second:
+                redis_server.kill()
+                await until(lambda: one.shared.state()["redis"] == "lost")
+                await first(10)
+                await second(10)
+            assert "20 of 10 tokens a day are used" in str(await why_not(door, ada))
+
+
 @pytest.mark.parametrize(
     ("field", "number"),
     [(f, n) for f in ("due", "day", "tokens") for n in ("nan", "inf", "-inf", "1e300", "-1e18", "1.5", "x")],

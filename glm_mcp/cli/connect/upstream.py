@@ -72,7 +72,10 @@ LATEST_S = 86_400.0  # a server that says to come again later than that says not
 
 def address_of(url: str) -> str:
     """The address of a server, without /mcp. Raises ConfigError."""
-    parts = urlsplit(url.strip())
+    try:
+        parts = urlsplit(url.strip())
+    except ValueError:  # brackets without an address
+        parts = urlsplit("")
     if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc or parts.query:
         secret = "@" in url or "?" in url
         shown = "an address with a login or a query" if secret else repr(url)

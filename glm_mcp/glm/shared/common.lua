@@ -27,7 +27,13 @@ local pause, turns = number(known[4], 0, 0, MOST), number(known[5], 0, 0, MOST)
 if pause > now + PAUSE then pause = 0 end
 local recovers = number(known[6], 0, 0, 1)
 
+-- What would live longer than a lease was written before the clock was set back: its time begins anew.
 local function sweep()
+  for _, name in ipairs({l, w}) do
+    for _, id in ipairs(redis.call('ZRANGEBYSCORE', name, '(' .. now + lease, '+inf')) do
+      redis.call('ZADD', name, now + lease, id)
+    end
+  end
   redis.call('ZREMRANGEBYSCORE', l, '-inf', now)
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', w, '-inf', now)) do
     redis.call('ZREM', q, id)

@@ -179,6 +179,21 @@ class Connection:
         except self._errors as error:
             self._lose(error)
 
+    async def finish(self, work: Run, within_s: float) -> None:
+        """Does `work` to its end, also for a call that was cancelled, which waits for it no longer than that."""
+        done = anyio.Event()
+
+        async def run() -> None:
+            await work()
+            done.set()
+
+        if self._tasks is None:
+            await work()  # it is away: there is nothing to wait for
+            return
+        self._tasks.start_soon(run)
+        with anyio.move_on_after(within_s, shield=True):
+            await done.wait()
+
     def _script(self, name: str) -> Any:
         if name not in self._scripts:
             here = files(__package__)

@@ -22,7 +22,9 @@ local function learn(outcome, level, of_epoch)
     local fields = redis.call('HGETALL', s)
     for at = 1, #fields, 2 do
       local refused = tonumber(string.match(fields[at], '^opens:(%d+)$'))
-      if refused and refused <= up and now < tonumber(fields[at + 1]) then return end
+      local opens = number(fields[at + 1], 0, 0, MOST)
+      -- Later than that was said before the clock was set back.
+      if refused and refused <= up and now < opens and opens <= now + LONGEST_PROBE then return end
     end
     run = 0
     limit = up

@@ -94,7 +94,7 @@ class Cache:
     def grown(self, size: int) -> None:
         """So many bytes came in: sweeps now and then."""
         self._since += size
-        due = self._swept is None or self.clock() - self._swept >= _SWEEP_S
+        due = self._swept is None or not 0 <= self.clock() - self._swept < _SWEEP_S
         if due or self._since > self.max_bytes // 20:
             self.sweep()
 
@@ -117,7 +117,11 @@ class Cache:
         _fit(by_owner, self.max_files, lambda _: 1)
 
     def _is_stale(self, entry: FoundFile, area: str) -> bool:
+        """Whether its time is over; that of one of the future, as a clock that was set back leaves it, begins anew."""
         age = self.clock() - entry.modified
+        if age < -_STALE_S:
+            with contextlib.suppress(OSError):
+                self.touch(entry.path)
         return age > (_STALE_S if entry.name.endswith(".part") else self.max_age_s[area])
 
     def _everyones(self, area: str) -> Iterator[FoundFile]:

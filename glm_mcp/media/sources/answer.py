@@ -9,6 +9,7 @@ from glm_mcp.media.sources.urls import PublicURL, show
 from glm_mcp.text import clean
 
 ELSE = "Download the file another way and pass that."
+NOWHERE = "it redirects to no address"
 _GZIP = ("gzip", "x-gzip", "deflate")
 # What else is packed. Any other word says nothing of that: stores repeat what was set at the upload (aws-chunked, utf-8).
 _PACKED = (*_GZIP, "br", "zstd", "compress", "x-compress", "dcb", "dcz")
@@ -62,7 +63,7 @@ def broken_by(error: Exception) -> str:
 
     text = str(error)
     if isinstance(error, httpx.ProtocolError) and not re.search("closed|disconnected", text):
-        return "it redirects to no address" if "location" in text else "what it answers is not HTTP"
+        return NOWHERE if "location" in text else "what it answers is not HTTP"
     if "CERTIFICATE_VERIFY_FAILED" in text:
         return "its certificate is not valid for this machine (SSL_CERT_FILE names another store)"
     broke = not text or isinstance(error, httpx.ProtocolError)

@@ -30,7 +30,15 @@ from glm_mcp.glm.network.proxy import Proxy, proxy_for
 from glm_mcp.glm.network.unpack import Unpacking
 from glm_mcp.glm.threads import in_thread
 from glm_mcp.media.detect import detect, detect_file
-from glm_mcp.media.sources.answer import ELSE, broken_by, check_length, check_status, is_packed, too_large
+from glm_mcp.media.sources.answer import (
+    ELSE,
+    NOWHERE,
+    broken_by,
+    check_length,
+    check_status,
+    is_packed,
+    too_large,
+)
 from glm_mcp.media.sources.urls import HINT, PublicURL, address_allowed, parse_public_url, show
 from glm_mcp.media.tempfiles import file_of, no_room
 from glm_mcp.media.types import Source
@@ -89,9 +97,8 @@ async def download(  # noqa: PLR0913 - bounds, and what stands in for the networ
                 )
                 if isinstance(answer, tuple):
                     return (*answer, str(hop))
-                target = urljoin(str(hop), answer)
                 # Only the endpoint itself may send us to the endpoint.
-                hop = parse_public_url(target, own_host=own_host if hop.own else None)
+                hop = parse_public_url(_led_to(hop, answer), own_host=own_host if hop.own else None)
     except TimeoutError as error:
         raise TimedOut(f"{show(url)} was not downloaded within {timeout_s:.3g} s", ELSE) from error
     except httpx.TimeoutException as error:
@@ -101,6 +108,13 @@ async def download(  # noqa: PLR0913 - bounds, and what stands in for the networ
     except (httpx.HTTPError, ssl.SSLError, OSError) as error:
         raise NetworkError(f"{show(url)} could not be downloaded: {broken_by(error)}", ELSE) from error
     raise NetworkError(f"{show(url)} redirects more than {REDIRECTS} times", ELSE)
+
+
+def _led_to(hop: PublicURL, location: str) -> str:
+    try:
+        return urljoin(str(hop), location)
+    except ValueError as error:
+        raise NetworkError(f"{show(str(hop))} could not be downloaded: {NOWHERE}", ELSE) from error
 
 
 async def fetched(

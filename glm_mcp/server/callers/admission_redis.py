@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from glm_mcp.glm.shared.limiter import SharedLimiter
     from glm_mcp.glm.shared.share import Shared
 
-CHARGE_S = 2.0  # for what a call used to be written down
+WRITTEN_S = 0.2  # that a call waits at its end until Redis knows of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,17 +72,21 @@ class SharedAdmission:
                     if again is not None:
                         _refuse(caller, again)
             except BaseException:
-                with anyio.CancelScope(shield=True):
-                    await self._ask(caller, "back")
+                await self._connection.finish(partial(self._give_back, caller), WRITTEN_S)
                 raise
             yield partial(self._charge, caller)
 
+    async def _give_back(self, caller: Caller) -> None:
+        await self._ask(caller, "back")
+
     async def _charge(self, caller: Caller, tokens: int) -> None:
-        alone = replace(caller, per_minute=None, at_once=None)
-        with anyio.move_on_after(CHARGE_S, shield=True):  # of a call that was cancelled too
-            if await self._ask(caller, "charge", tokens) is None:
-                async with self._alone.admit(alone, _unheard) as charge:
-                    await charge(tokens)
+        await self._connection.finish(partial(self._write_down, caller, tokens), WRITTEN_S)
+
+    async def _write_down(self, caller: Caller, tokens: int) -> None:
+        alone = replace(caller, per_minute=None, at_once=None, tokens_per_day=None)
+        if await self._ask(caller, "charge", tokens) is None:
+            async with self._alone.admit(alone, _unheard) as charge:
+                await charge(tokens)
 
     async def standing(self, caller: Caller) -> Standing:
         """See Admission. Where calls at once have no limit, nobody counts them over the replicas."""

@@ -132,6 +132,8 @@ class Connection(H11Protocol):
         if self.conn.their_state is h11.IDLE:
             partly = bool(self.conn.trailing_data[0])
             return ("headers" if self.cycle is None or partly else "between"), number
+        if self.conn.our_state is h11.ERROR:  # its answer broke off: a file became shorter
+            return "rest", number
         answered = self.cycle is not None and self.cycle.response_complete
         return ("rest" if answered and self.conn.their_state is h11.SEND_BODY else "else"), number
 

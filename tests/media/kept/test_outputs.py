@@ -257,6 +257,19 @@ def test_beyond_the_limit_of_bytes_the_oldest_go_first(work: Path, clock: Clock)
     assert [item.id for item in kept.list()] == idents[:2:-1]
 
 
+def test_what_was_kept_while_the_clock_was_ahead_goes_in_time(work: Path, clock: Clock) -> None:
+    kept = outputs(work, clock)
+    clock.now += 3_650 * DAY
+    ident = kept.keep(b"old", ".txt")
+    clock.now -= 3_650 * DAY
+    new = kept.keep(b"new", ".txt")  # sweeps, though the last sweep was years later
+    clock.now += 6.9 * DAY
+    assert {k.id for k in kept.list()} == {ident, new}
+    clock.now += 0.2 * DAY
+    kept.sweep()
+    assert kept.list() == []
+
+
 def test_a_sweep_leaves_files_that_are_being_written_and_takes_abandoned_ones(
     work: Path, clock: Clock
 ) -> None:

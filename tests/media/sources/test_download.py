@@ -253,6 +253,10 @@ async def fetch(
             b"HTTP/1.1 302 Found\r\nLocation: //[x]/\r\nContent-Length: 0\r\n\r\n",
             "it redirects to no address",
         ),
+        (
+            b"HTTP/1.1 302 Found\r\nLocation: http://[/\r\nContent-Length: 0\r\n\r\n",
+            "it redirects to no address",
+        ),
         (b"", "the connection broke"),
     ],
 )
