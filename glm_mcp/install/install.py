@@ -30,6 +30,7 @@ from glm_mcp.install.config_file import (
     dump,
     is_empty,
     is_ours,
+    may_be_shown,
     merged,
     own_of_stdio,
     present,
@@ -42,6 +43,7 @@ from glm_mcp.install.server_address import address_of, bearer_for
 from glm_mcp.install.wish import Wish
 from glm_mcp.install.words import closing
 from glm_mcp.installation import COMMANDS, Machine
+from glm_mcp.settings import for_others
 from glm_mcp.text import one_line
 
 NAMES = (*CLIENTS, ANY.name)
@@ -204,7 +206,8 @@ def _add(plan: _Plan, bearer: Bearer | None) -> list[str]:
     else:
         kept = back_up(file, wish.scope)
         secret = bool(bearer and bearer.literal)
-        tool = _own_command(client, wish, machine)
+        # What its user has set there may be a secret, which is on no command line.
+        tool = _own_command(client, wish, machine) if may_be_shown(client, wanted, made) else None
         if not (tool and _by_tool(tool, plan, wanted, renew=before is not None)):
             new = _guard(file, lambda: put(client, _now(plan, text), wish.name, wanted))
             write(file, new, private=wish.scope == "user", secret=secret)
@@ -293,9 +296,15 @@ def _by_tool(tool: str, plan: _Plan, made: dict[str, Any], *, renew: bool) -> bo
 
 def _tool(tool: str, machine: Machine, *words: str) -> bool:
     try:
-        env, cwd = dict(machine.env), machine.home
         done = subprocess.run(  # noqa: S603 - the client's own command, found on the user's PATH, with words of ours
-            [tool, *words], env=env, cwd=cwd, capture_output=True, timeout=TOOL_S, check=False
+            [tool, *words],
+            env=for_others(machine.env),
+            cwd=machine.home,
+            stdin=subprocess.DEVNULL,  # ours may hold a key
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=TOOL_S,
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         why = error.strerror if isinstance(error, OSError) else f"it took over {TOOL_S:.0f} s"
