@@ -188,20 +188,28 @@ def _locked(folder: Path) -> int | None:
 
 
 def write_here(path: Path, data: bytes) -> Path:
-    """`write_new` into the very folder that a resolved `path` was checked for, though a link may have taken its place.
+    """`write_new` into the very folder that a resolved `path` was checked for. Raises OSError, as `held` too."""
+    with held(path.parent) as folder:
+        return path.with_name(write_new(folder / path.name, data).name)
 
-    Raises OSError when it has; only Linux can tell and hold a folder so, and only with /proc.
+
+@contextlib.contextmanager
+def held(folder: Path) -> Iterator[Path]:
+    """A name for a resolved folder that leads to no other meanwhile, though a link may take its place.
+
+    Raises OSError when one has; only Linux can tell and hold a folder so, and only with /proc.
     """
     if sys.platform != "linux" or not Path("/proc/self/fd").is_dir():
-        return write_new(path, data)
-    held = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        yield folder
+        return
+    descriptor = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
-        folder = Path(f"/proc/self/fd/{held}")
-        if os.fspath(folder.readlink()) != os.fspath(path.parent):
+        name = Path(f"/proc/self/fd/{descriptor}")
+        if os.fspath(name.readlink()) != os.fspath(folder):
             raise PermissionError(errno.EACCES, "it changed while the file was being written")
-        return path.with_name(write_new(folder / path.name, data).name)
+        yield name
     finally:
-        os.close(held)
+        os.close(descriptor)
 
 
 def write_new(path: Path, data: bytes, *, links: bool = True) -> Path:
