@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
@@ -177,6 +176,8 @@ def test_no_link_is_followed_out_of_a_project(name: str, link: str, wish: Wish, 
 def test_a_link_that_leads_out_of_a_project_while_a_command_waits_is_not_followed(
     wish: tuple[str, ...], tmp_path: Path
 ) -> None:
+    import fcntl  # which Windows lacks
+
     env = environment(tmp_path / "home")
     own, project = tmp_path / "home/.cursor", tmp_path / "home/project"
     own.mkdir(exist_ok=True)
