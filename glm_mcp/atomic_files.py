@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import functools
+import logging
 import operator
 import os
 import re
@@ -36,8 +37,10 @@ _KINDS = (
 _EXTRA = ("O_NONBLOCK", "O_CLOEXEC", "O_NOCTTY", "O_BINARY")
 READING = functools.reduce(operator.or_, (getattr(os, name, 0) for name in _EXTRA), os.O_RDONLY)
 NO_LINK = getattr(os, "O_NOFOLLOW", 0)
+_log = logging.getLogger(__name__)
 _NUMBERS = 1000  # names tried one by one
-_OTHERS_S, _LOOK_S = 90.0, 0.02  # for another process, which may wait for a client's own command
+# For another process, which may wait for a client's own command; how long that goes without a word.
+_OTHERS_S, _SILENT_S, _LOOK_S = 90.0, 1.0, 0.02
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES)
 
 
@@ -163,11 +166,16 @@ def _locked(folder: Path) -> int | None:
     except OSError:
         return None
     until = time.monotonic() + _OTHERS_S
+    say_at = until - _OTHERS_S + _SILENT_S
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            if time.monotonic() < until:
+            now = time.monotonic()
+            if now >= say_at:
+                say_at = until
+                _log.warning("another command changes files in %s: waiting up to %.0f s", folder, _OTHERS_S)
+            if now < until:
                 time.sleep(_LOOK_S)
                 continue
             os.close(descriptor)
@@ -180,20 +188,28 @@ def _locked(folder: Path) -> int | None:
 
 
 def write_here(path: Path, data: bytes) -> Path:
-    """`write_new` into the very folder that a resolved `path` was checked for, though a link may have taken its place.
+    """`write_new` into the very folder that a resolved `path` was checked for. Raises OSError, as `held` too."""
+    with held(path.parent) as folder:
+        return path.with_name(write_new(folder / path.name, data).name)
 
-    Raises OSError when it has; only Linux can tell and hold a folder so, and only with /proc.
+
+@contextlib.contextmanager
+def held(folder: Path) -> Iterator[Path]:
+    """A name for a resolved folder that leads to no other meanwhile, though a link may take its place.
+
+    Raises OSError when one has; only Linux can tell and hold a folder so, and only with /proc.
     """
     if sys.platform != "linux" or not Path("/proc/self/fd").is_dir():
-        return write_new(path, data)
-    held = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        yield folder
+        return
+    descriptor = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
-        folder = Path(f"/proc/self/fd/{held}")
-        if os.fspath(folder.readlink()) != os.fspath(path.parent):
+        name = Path(f"/proc/self/fd/{descriptor}")
+        if os.fspath(name.readlink()) != os.fspath(folder):
             raise PermissionError(errno.EACCES, "it changed while the file was being written")
-        return path.with_name(write_new(folder / path.name, data).name)
+        yield name
     finally:
-        os.close(held)
+        os.close(descriptor)
 
 
 def write_new(path: Path, data: bytes, *, links: bool = True) -> Path:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
@@ -241,6 +242,13 @@ def variable(field: str) -> str:
     alias = Settings.model_fields[field].validation_alias
     assert isinstance(alias, AliasChoices)  # noqa: S101 - every field is declared that way above
     return str(alias.choices[0])
+
+
+def for_others(env: Mapping[str, str]) -> dict[str, str]:
+    """What a program of somebody else gets of an environment: no key, no token, nothing of ours."""
+    return {
+        name: value for name, value in env.items() if name not in KEY_NAMES and not name.startswith("GLM_")
+    }
 
 
 def may_be(field: str) -> str:

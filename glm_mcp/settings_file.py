@@ -6,7 +6,7 @@ import errno
 import io
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -61,11 +61,16 @@ def folder_as_pasted(folder: Path) -> Path:
     return plain if os.name != "nt" and "\\ " in text and whole_path(plain).exists() else folder
 
 
-def put(path: Path, name: str, value: str) -> None:
-    """Sets one variable, in its place where it has one. The file is then its owner's alone. Raises ConfigError."""
-    shown = _quoted(value)
+def put(path: Path, values: Mapping[str, str]) -> None:
+    """Sets variables, each in its place where it has one, in one step: a server that looks at the file meanwhile would send
+    a key to the endpoint of the one before. The file is then its owner's alone. Raises ConfigError.
+    """
+    shown = {name: _quoted(value) for name, value in values.items()}
     with _alone(path):
-        _write(path, _changed(_read(path), name, shown))
+        text = _read(path)
+        for name, value in shown.items():
+            text = _changed(text, name, value)
+        _write(path, text)
 
 
 def _changed(text: str, name: str, shown: str) -> str:
@@ -154,9 +159,12 @@ def _alone(path: Path) -> Iterator[None]:
 
 def _write(path: Path, text: str) -> None:
     real = Path(os.path.realpath(path))  # a file behind a link stays behind it; a circle of links goes
+    data = text.encode("utf-8")
+    if len(data) + len(_MARK) > LARGEST:  # nobody could read it again
+        raise _unwritable(path, OSError(errno.EFBIG, f"it would have more than {LARGEST >> 10} KB"))
     try:
         mark = _MARK if real.is_file() and read_file(real, LARGEST)[:3] == _MARK else b""
-        replace_file(real, mark + text.encode("utf-8"), PRIVATE)
+        replace_file(real, mark + data, PRIVATE)
     except OSError as error:
         raise _unwritable(path, error) from None
 

@@ -23,7 +23,7 @@ from glm_mcp.glm.network.transport import Transport
 from glm_mcp.installation import typed
 from glm_mcp.registry import Endpoint, endpoint, place
 from glm_mcp.settings import KEY_PAGE, Settings
-from glm_mcp.text import ID_CHARS, clean, without_secrets
+from glm_mcp.text import ID_CHARS, Redactor, clean, without_secrets
 
 MOOT = Reading(None, "")  # of a fact that nobody asked for, as its model is gone
 
@@ -131,7 +131,8 @@ async def ask_service(
     started = anyio.current_time()
     report = Report(host if home.name == home.url else home.name, f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}")
     try:
-        await _Asking(report, transport, home, settings.key, say, limits).run()
+        with Redactor(settings.key).applied():
+            await _Asking(report, transport, home, settings.key, say, limits).run()
     finally:
         with anyio.CancelScope(shield=True):
             await transport.close()

@@ -116,9 +116,7 @@ async def store(
     with Redactor(key).applied():
         found = await _judged(asked, endpoints, say) if tried else None
     file, base = file_of(env_file), found or platform or ""
-    put(file, KEY, key)
-    if base:
-        put(file, BASE, base)
+    put(file, {KEY: key, **({BASE: base} if base else {})})
     written = f"Written to {file}, which only you can read: the key that ends in …{key[-SHOWN:]}."
     say(f"{written} With it: {BASE}={base}." if base else written)
     for name in (KEY, BASE) if base else (KEY,):

@@ -15,6 +15,7 @@ from glm_mcp.glm.calls import Job
 from glm_mcp.glm.client import GLMClient
 from glm_mcp.glm.messages import ChatRequest, Message
 from glm_mcp.glm.network.transport import Transport
+from glm_mcp.glm.policy import Pace
 from glm_mcp.glm.progress import Progress
 from glm_mcp.glm.stream import Draft
 from glm_mcp.registry import Endpoint
@@ -129,8 +130,10 @@ def short(error: GLMError) -> str:
 
 
 async def _probe(settings: Settings, within_s: float) -> tuple[GLMError | None, list[Finding]]:
-    """The smallest real call: why it was not answered (a cut answer is one), and the models that turned out to be gone."""
-    client = GLMClient(settings)
+    """The smallest real call, to one model after another until one answers, each asked once: why none did (a cut answer is
+    one), and the models that turned out to be gone.
+    """
+    client = GLMClient(settings, pace=Pace(once=True))
     request = ChatRequest((Message("user", "hi"),), max_tokens=1)
     failure = None
     try:

@@ -210,7 +210,8 @@ class GLMClient:
         if of_host(error, race.unreached, reached=reached):
             wait = delay(race.unreached + 1, None, self._chance, self._pace.waits)
             sure = where in ENDPOINTS.values() and not self.transport.proxied(where.url)
-            ends = ends_call(error, race.unreached + 1, reached=reached or (sure and race.may_wait(wait)))
+            reached = reached or (sure and race.may_wait(wait))
+            ends = ends_call(error, race.unreached + 1, reached=reached) or (self._pace.once and error.sent)
             race.unreaches(model, error, wait=wait, ends=ends)
             return
         if len(race.models) == 1 and error.again is Again.GONE:
@@ -218,13 +219,14 @@ class GLMClient:
             other = self.engine.names() if self.engine else another(model.card, self.home, self.health.gone)
             error = error.but(again=Again.NEVER, hint=f"{other}{error.hint}")
         wait = delay(model.refusals + 1, error.retry_after, self._chance, self._pace.waits)
-        race.refuses(model, error, wait=wait, ends=ends_model(error, model.tries), ill=ill)
+        race.refuses(model, error, wait=wait, ends=self._pace.once or ends_model(error, model.tries), ill=ill)
 
     def _standing(self, chosen: Card, work: Work[Any]) -> Standing:
         tokens, media = work.weight(chosen)
         budget = first_byte_s(self.health.first_byte_s(chosen), tokens, media) * self._pace.patience
         stall = math.inf if work.pauses else max(budget, self._pace.stall_s)
-        return Standing(chosen, budget, self.health.usual_s(chosen.id), stall, tokens=tokens)
+        usual, once = self.health.usual_s(chosen.id), self._pace.once
+        return Standing(chosen, budget, usual, stall, anew=once, tokens=tokens)
 
     def _look_at(self, model: Standing) -> None:
         """What other calls have met at a model meanwhile."""

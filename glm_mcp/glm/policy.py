@@ -31,12 +31,14 @@ class Pace:
     """How fast a call goes on, in seconds. `waits`: after a model's first refusal in a call, and at most; doubled between.
     `rest`: how long a model that refused goes behind the others in later calls, likewise. `patience`: times each model's
     first-byte budget. `stall_s`: of silence in the middle of an answer, after which it is as one that has not begun.
+    `once`: no model is asked again, whether it refused or hangs.
     """
 
     waits: tuple[float, float] = (1.0, 8.0)
     rest: tuple[float, float] = REST_S
     patience: float = 1.0
     stall_s: float = 15.0  # [guess] words come several in a second
+    once: bool = False
 
 
 class Phase(StrEnum):
@@ -238,9 +240,7 @@ def unusable(error: GLMError) -> bool:
 
 
 def of_host(error: GLMError, before: int, *, reached: bool) -> bool:
-    """Whether a failure is the host's, so that no other model helps. `before`: how many were in this call; `reached`: as
-    below.
-    """
+    """Whether a failure is the host's: no other model helps. `before`: how many were in this call; `reached`: as below."""
     return isinstance(error, NetworkError) and not (error.sent and reached and before >= BROKEN_TRIES)
 
 

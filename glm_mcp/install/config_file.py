@@ -130,6 +130,13 @@ def chosen_there(
     return found
 
 
+def may_be_shown(client: KnownClient, wanted: Mapping[str, Any], made: Mapping[str, Any]) -> bool:
+    """Whether an entry holds nothing of its user's but settings that are no secret."""
+    usual, plain = made.get("env", {}), {"env", client.limit[0] if client.limit else "env"}
+    own = [n for n, v in dict(wanted.get("env") or {}).items() if n not in HARMLESS and usual.get(n) != v]
+    return not own and all(k in plain or made.get(k) == v for k, v in wanted.items())
+
+
 def cut_short(client: KnownClient, entry: Mapping[str, Any]) -> str:
     """What is to be said where a client gives up before this server does; empty where it does not."""
     if not client.limit or client.limit[0] not in entry:

@@ -1,12 +1,15 @@
-"""The files of clients on the disk: read, copied, written whole, taken away."""
+"""The files of clients on the disk: read, copied, written whole, taken away. `project`: the folder that one of a project
+must not leave by a link, though links change meanwhile; a user's own may lie behind any.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
-from glm_mcp.atomic_files import read_file, replace_file
+from glm_mcp.atomic_files import held, read_file, replace_file
 from glm_mcp.errors import ConfigError
 
 LARGEST = 64 * 1024 * 1024  # of a user's own file: some clients keep their history in it
@@ -14,10 +17,12 @@ LARGEST_SHARED = 1024 * 1024  # of a project's, which a stranger may have writte
 REPOSITORIES = (".git", ".hg", ".svn", ".jj")
 
 
-def read(file: Path, most: int = LARGEST) -> str:
-    """Its text, empty where there is none. Raises ConfigError, also for more than `most` bytes and for what is no file."""
+def read(file: Path, project: Path | None = None) -> str:
+    """Its text, empty where there is none. Raises ConfigError, also for a file too large and for what is none."""
     try:
-        return read_file(file, most).decode("utf-8-sig")
+        with _place(file, project) as place:
+            data = read_file(place, LARGEST_SHARED if project else LARGEST, links=project is None)
+        return data.decode("utf-8-sig")
     except (FileNotFoundError, NotADirectoryError):
         return ""
     except OSError as error:
@@ -26,16 +31,42 @@ def read(file: Path, most: int = LARGEST) -> str:
         raise _unreadable(file, "it is not UTF-8") from None
 
 
+def settled(file: Path, project: Path | None) -> Path:
+    """Where it lies behind its links. Raises ConfigError for one out of the project."""
+    try:
+        real = file.resolve()
+        inside = project is None or real.is_relative_to(project.resolve())
+    except (OSError, RuntimeError):  # links that lead to one another
+        inside = False
+    # A stranger's repository must not choose which file of this user is read and changed.
+    if not inside:
+        raise ConfigError(
+            f"{file} leads, by a link, out of the project", "Remove the link, or use --scope user."
+        )
+    return real
+
+
+@contextlib.contextmanager
+def _place(file: Path, project: Path | None) -> Iterator[Path]:
+    """A name for what lies behind its links, that leads to no other folder meanwhile. Raises OSError, ConfigError."""
+    real = settled(file, project)
+    if project is None:
+        yield real
+        return
+    with held(real.parent) as folder:
+        yield folder / real.name
+
+
 def _unreadable(file: Path, why: str) -> ConfigError:
     return ConfigError(f"{file} cannot be read ({why})", "Nothing was changed.")
 
 
-def back_up(file: Path, scope: str) -> list[str]:
+def back_up(file: Path, project: Path | None) -> list[str]:
     """Leaves a copy of the file as it was, in place of the one before, and says where. It never has more readers than the
     file, and there is none in a project or repository.
     """
     try:
-        if not file.is_file() or scope == "project" or in_repository(file):
+        if project or not file.is_file() or in_repository(file):
             return []
         kept, mode = file.with_name(f"{file.name}.glm-mcp.bak"), stat.S_IMODE(file.stat().st_mode)
         replace_file(kept, file.read_bytes(), mode)
@@ -49,16 +80,18 @@ def in_repository(file: Path) -> bool:
     return any((f / name).exists() for f in (folder, *folder.parents) for name in REPOSITORIES)
 
 
-def write(file: Path, text: str, *, private: bool, secret: bool = False) -> None:
-    """The file anew, whole or not at all; one behind a link stays behind it. `secret`: nobody else may read it."""
-    file = file.resolve()
+def write(file: Path, text: str, project: Path | None, *, secret: bool = False) -> None:
+    """The file anew, whole or not at all; one behind a link stays behind it. `secret`: nobody else may read it. Raises
+    ConfigError.
+    """
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        old = file.is_file()
-        mark = b"\xef\xbb\xbf" if old and file.read_bytes()[:3] == b"\xef\xbb\xbf" else b""
-        mode = stat.S_IMODE(file.stat().st_mode) if old else 0o600 if private else 0o644
-        mode = mode & 0o600 if secret else mode
-        replace_file(file, mark + text.encode("utf-8"), mode)
+        settled(file, project).parent.mkdir(parents=True, exist_ok=True)
+        with _place(file, project) as place:
+            old = place.is_file()
+            mark = b"\xef\xbb\xbf" if old and place.read_bytes()[:3] == b"\xef\xbb\xbf" else b""
+            mode = stat.S_IMODE(place.stat().st_mode) if old else 0o644 if project else 0o600
+            mode = mode & 0o600 if secret else mode
+            replace_file(place, mark + text.encode("utf-8"), mode)
     except OSError as error:
         raise _refused(file, error) from None
 
@@ -70,10 +103,11 @@ def _refused(file: Path, error: OSError) -> ConfigError:
     )
 
 
-def take_away(file: Path, stop: Path) -> None:
+def take_away(file: Path, project: Path | None, stop: Path) -> None:
     """A file that says nothing any more, and its folder below `stop` when that is then empty. Raises ConfigError."""
     try:
-        file.unlink(missing_ok=True)
+        with _place(file, project) as place:
+            place.unlink(missing_ok=True)
     except OSError as error:
         raise _refused(file, error) from None
     if file.parent != stop:

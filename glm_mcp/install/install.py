@@ -30,6 +30,7 @@ from glm_mcp.install.config_file import (
     dump,
     is_empty,
     is_ours,
+    may_be_shown,
     merged,
     own_of_stdio,
     present,
@@ -37,11 +38,12 @@ from glm_mcp.install.config_file import (
     turned,
 )
 from glm_mcp.install.entry import Bearer, document, entry
-from glm_mcp.install.files import LARGEST, LARGEST_SHARED, back_up, in_repository, read, take_away, write
+from glm_mcp.install.files import back_up, in_repository, read, take_away, write
 from glm_mcp.install.server_address import address_of, bearer_for
 from glm_mcp.install.wish import Wish
 from glm_mcp.install.words import closing
 from glm_mcp.installation import COMMANDS, Machine
+from glm_mcp.settings import for_others
 from glm_mcp.text import one_line
 
 NAMES = (*CLIENTS, ANY.name)
@@ -60,6 +62,11 @@ class _Plan:
     file: Path
     made: dict[str, Any]
     other: dict[str, Any]
+
+    @property
+    def project(self) -> Path | None:
+        """The folder that a shared file must not leave."""
+        return self.machine.cwd if self.wish.scope == "project" else None
 
 
 def this_machine() -> Machine:
@@ -142,17 +149,7 @@ def _files(client: KnownClient, scope: str, machine: Machine) -> list[Path]:
         if client is ANY:
             return []
         raise ConfigError(f"{client.title} has no file in a project", "Use --scope user.")
-    file = machine.cwd / client.project
-    # A stranger's repository must not choose which file of this user is read and changed.
-    try:
-        inside = file.resolve().is_relative_to(machine.cwd.resolve())
-    except (OSError, RuntimeError):  # links that lead to one another
-        inside = False
-    if not inside:
-        raise ConfigError(
-            f"{file} leads, by a link, out of the project", "Remove the link, or use --scope user."
-        )
-    return [file]
+    return [machine.cwd / client.project]
 
 
 def _linked(client: KnownClient, wish: Wish, made: dict[str, Any]) -> list[str]:
@@ -202,19 +199,20 @@ def _add(plan: _Plan, bearer: Bearer | None) -> list[str]:
     if new == text:
         said, kept = f"{file}: {wish.name} is there already; nothing changed.", []
     else:
-        kept = back_up(file, wish.scope)
+        kept = back_up(file, plan.project)
         secret = bool(bearer and bearer.literal)
-        tool = _own_command(client, wish, machine)
+        # What its user has set there may be a secret, which is on no command line.
+        tool = _own_command(client, wish, machine) if may_be_shown(client, wanted, made) else None
         if not (tool and _by_tool(tool, plan, wanted, renew=before is not None)):
             new = _guard(file, lambda: put(client, _now(plan, text), wish.name, wanted))
-            write(file, new, private=wish.scope == "user", secret=secret)
+            write(file, new, plan.project, secret=secret)
     _note(plan, own_of_stdio(before, plan.other) if turns and before and not back else None)
     return [said, *kept, *([warning] if warning else [])]
 
 
 def _looked_at(plan: _Plan) -> tuple[str, dict[str, Any] | None]:
     """The file's text, and the entry that is there."""
-    text = read(plan.file, LARGEST_SHARED if plan.wish.scope == "project" else LARGEST)
+    text = read(plan.file, plan.project)
     return text, _guard(plan.file, lambda: present(plan.client, text, plan.wish.name))
 
 
@@ -252,14 +250,14 @@ def _remove(plan: _Plan) -> list[str]:
             "Give the right --name; for one that was added by its address, --http URL too. Or take it out by hand.",
         )
     new = _guard(file, lambda: drop(client, text, wish.name))
-    kept = back_up(file, wish.scope)
+    kept = back_up(file, plan.project)
     shared = wish.scope == "project" or in_repository(file)
     tool = _own_command(client, wish, machine)
     if shared and is_empty(client, new) and not file.is_symlink():
-        take_away(file, machine.cwd)
+        take_away(file, plan.project, machine.cwd)
     elif not (tool and _tool(tool, machine, "mcp", "remove", wish.name, "-s", "user")):
         new = _guard(file, lambda: drop(client, _now(plan, text), wish.name))
-        write(file, new, private=wish.scope == "user")
+        write(file, new, plan.project)
     record.forget(machine, file, wish.name)
     return [f"{file}: {wish.name} taken out.", *kept]
 
@@ -293,9 +291,15 @@ def _by_tool(tool: str, plan: _Plan, made: dict[str, Any], *, renew: bool) -> bo
 
 def _tool(tool: str, machine: Machine, *words: str) -> bool:
     try:
-        env, cwd = dict(machine.env), machine.home
         done = subprocess.run(  # noqa: S603 - the client's own command, found on the user's PATH, with words of ours
-            [tool, *words], env=env, cwd=cwd, capture_output=True, timeout=TOOL_S, check=False
+            [tool, *words],
+            env=for_others(machine.env),
+            cwd=machine.home,
+            stdin=subprocess.DEVNULL,  # ours may hold a key
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=TOOL_S,
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         why = error.strerror if isinstance(error, OSError) else f"it took over {TOOL_S:.0f} s"

@@ -36,7 +36,8 @@ from glm_mcp.server.calls import call
 from glm_mcp.server.deadlines import Deadlines
 from glm_mcp.server.garbage import call_ended
 from glm_mcp.server.handlers import Handlers
-from glm_mcp.server.protocol import describe, instructions, result, with_plain_trace
+from glm_mcp.server.prompts import PROMPTS
+from glm_mcp.server.protocol import Traced, describe, instructions, result
 from glm_mcp.server.tally import Now, Tally
 from glm_mcp.settings import Settings
 from glm_mcp.settings_file import file_of
@@ -316,7 +317,8 @@ def build(app: App) -> Server[App]:
         on_get_prompt=app.redacted(handlers.get_prompt),
         on_completion=app.redacted(handlers.complete),
     )
-    server.middleware.insert(0, with_plain_trace)  # the SDK's own reads it next
+    traced = Traced({*schemas, *PROMPTS})
+    server.middleware[:] = [traced.outside, *server.middleware, traced.inside]
     if app.remote:
         server.middleware.append(introduced)
     return server

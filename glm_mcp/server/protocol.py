@@ -1,17 +1,20 @@
-"""A tool and a result as the protocol writes them, and what is taken from a request's own words of its trace."""
+"""A tool and a result as the protocol writes them, and what of a request is told to traces."""
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Coroutine
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any, cast
 
 from mcp import types
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+from mcp.shared.exceptions import MCPError
 
 from glm_mcp.tools.arguments import Reach
 from glm_mcp.tools.base import Content, Tool
+
+Context = ServerRequestContext[Any, Any]
 
 # Characters that Claude Code is asked to show whole, a little over its budget in `clients`.
 LONG_RESULT = 60_000
@@ -67,17 +70,49 @@ def result(content: Content) -> types.CallToolResult:
     )
 
 
-def with_plain_trace(
-    ctx: ServerRequestContext[Any, Any], call_next: CallNext
-) -> Coroutine[Any, Any, HandlerResult]:
-    """Lets pass, of what a client says of its own trace, two texts. The SDK reads all of it on the event loop: the blanks
-    in baggage, which nothing here uses, in the square of their number; and answers other types in a library's words.
-    """
-    if ctx.meta:
-        meta: dict[str, Any] = dict(ctx.meta)
-        meta.pop("baggage", None)
-        for name in ("traceparent", "tracestate"):
-            if not isinstance(meta.get(name), str):
-                meta.pop(name, None)
-        ctx = replace(ctx, meta=cast(types.RequestParamsMeta, meta))
-    return cast("Coroutine[Any, Any, HandlerResult]", call_next(ctx))
+class _Shown(dict[str, Any]):
+    """The params of a request as the SDK's span may show them; `whole`: as they are."""
+
+    whole: Mapping[str, Any] | None
+
+
+class _Unsaid(MCPError):
+    """An error without its words, which may name a file; `whole`: with them."""
+
+    def __init__(self, whole: MCPError) -> None:
+        super().__init__(whole.error.code, "")
+        self.whole = whole
+
+
+class Traced:
+    """On both sides of the SDK's span of a request. `names`: of tools and prompts; another is a client's own words."""
+
+    def __init__(self, names: Collection[str]) -> None:
+        self._names = names
+
+    async def outside(self, ctx: Context, call_next: CallNext) -> HandlerResult:
+        """Lets pass, of what a client says of its own trace, two texts. The SDK reads all of it on the event loop: the blanks
+        in baggage, which nothing here uses, in the square of their number; and answers other types in a library's words.
+        """
+        name = (ctx.params or {}).get("name")
+        shown = _Shown({"name": name} if isinstance(name, str) and name in self._names else {})
+        shown.whole, ctx = ctx.params, replace(ctx, params=shown)
+        if ctx.meta:
+            meta: dict[str, Any] = dict(ctx.meta)
+            meta.pop("baggage", None)
+            for field in ("traceparent", "tracestate"):
+                if not isinstance(meta.get(field), str):
+                    meta.pop(field, None)
+            ctx = replace(ctx, meta=cast(types.RequestParamsMeta, meta))
+        try:
+            return await call_next(ctx)
+        except _Unsaid as error:
+            raise error.whole from None
+
+    async def inside(self, ctx: Context, call_next: CallNext) -> HandlerResult:
+        if isinstance(ctx.params, _Shown):
+            ctx = replace(ctx, params=ctx.params.whole)
+        try:
+            return await call_next(ctx)
+        except MCPError as error:
+            raise _Unsaid(error) from None

@@ -47,5 +47,5 @@ def test_every_server_that_is_said_to_be_added_is_in_the_file_of_the_host(tmp_pa
 def test_every_setting_that_is_written_is_in_the_settings_file(tmp_path: Path) -> None:
     file, names = tmp_path / "env", [f"GLM_{n}" for n in range(COMMANDS)]
     with ThreadPoolExecutor(COMMANDS) as threads:
-        list(threads.map(lambda name: put(file, name, "1"), names))
+        list(threads.map(lambda name: put(file, {name: "1"}), names))
     assert read(file) == dict.fromkeys(names, "1")

@@ -85,6 +85,11 @@ async def test_a_page_of_a_proxy_is_told_with_what_to_do(
         ({"result": 5}, "is not a glm-mcp server"),
         ({"error": "no"}, "is not a glm-mcp server"),
         ({"error": {"code": "x", "message": 5}}, "is not a glm-mcp server"),
+        ({"error": {"code": True, "message": "no"}}, "is not a glm-mcp server"),
+        ({"result": WELL, "error": {"code": 1, "message": "no"}}, "is not a glm-mcp server"),
+        ({"jsonrpc": "1.0", "result": WELL}, "is not a glm-mcp server"),
+        ({"method": 5}, "is not a glm-mcp server"),
+        ({}, "is not a glm-mcp server"),
         ({"id": "another", "result": WELL}, "broke off before it had answered"),
         ({"result": WELL}, "well"),
     ],
@@ -109,3 +114,39 @@ def test_what_is_no_address_is_refused_and_no_login_in_it_shown(url: str, tmp_pa
     assert "no address of a server" in done.stderr
     assert "Traceback" not in done.stderr
     assert "hunter2" not in done.stderr
+
+
+async def test_a_session_that_is_said_to_be_lost_where_there_is_none_costs_no_result(tmp_path: Path) -> None:
+    ident = "a" * 24
+    made = f"drawn: glm://outputs/{ident} (http://team.example/outputs/{ident})"
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            return
+        status = 404
+        answer: Any = {"error": "unknown_session", "error_description": "gone"}
+        if scope["path"] == "/mcp":
+            asked = json.loads((await receive())["body"])
+            text = {"content": [{"type": "text", "text": made}]}
+            result = ABOUT if asked["method"] == "initialize" else text
+            status, answer = 200, {"jsonrpc": "2.0", "id": asked.get("id"), "result": result}
+        kind = [(b"content-type", b"application/json")]
+        await send({"type": "http.response.start", "status": status, "headers": kind})
+        await send({"type": "http.response.body", "body": json.dumps(answer).encode()})
+
+    (tmp_path / "home/work").mkdir(parents=True)
+    (tmp_path / "home/work/a.txt").write_text("hello", encoding="utf-8")
+
+    def spoken(url: str) -> list[str]:
+        with Stdio(environment(tmp_path / "home"), tmp_path / "home/work", "connect", url) as client:
+            client.initialize()
+            asked = ({"prompt": "hi"}, {"prompt": "hi", "files": ["a.txt"]})
+            answers = [client.request("tools/call", {"name": "chat", "arguments": a}) for a in asked]
+            return [str(a["result"]["content"][0]["text"]) for a in answers]
+
+    with anyio.fail_after(60), serving(app, Limits()) as url:
+        saved, sent = await anyio.to_thread.run_sync(spoken, url)
+    assert saved.startswith("drawn: ")
+    assert f"glm://outputs/{ident} is not saved here" in saved
+    assert "defect" not in sent
+    assert "gone" in sent

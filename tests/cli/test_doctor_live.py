@@ -120,6 +120,15 @@ async def test_what_is_switched_is_found_and_nothing_else(
     assert len(sim.received) <= 25
 
 
+async def test_a_key_that_the_service_repeats_is_not_in_the_report() -> None:
+    key = "of-another.form_than-usual"
+    with Simulator(Switches(routing={L: key}), keys=(key,)) as sim:
+        sim.queue(Fault("error", code="1210", message=f"not for {key}", model=V1, times=0))
+        report = await asked(sim)
+    assert key not in json.dumps(as_dict(report)) + table(report)
+    assert "[key]" in json.dumps(as_dict(report))
+
+
 @each(("width", "found"), [(1, 1), (2, 2), (3, 3)])
 @pytest.mark.extreme
 async def test_how_many_calls_a_model_takes_at_once_is_found(sim: Simulator, width: int, found: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pty
 import re
@@ -206,11 +207,36 @@ def test_the_other_lines_stay_and_only_the_owner_reads_them(env: dict[str, str])
 def test_a_key_of_odd_signs_is_read_back_as_it_was_and_takes_no_other_line_along(
     odd: str, env: dict[str, str]
 ) -> None:
-    put(file_of(env), "GLM_LANG", "zh")
+    put(file_of(env), {"GLM_LANG": "zh"})
     text = f"GLM_API_KEY=old\n# it's theirs\n{file_of(env).read_text()}GLM_THINKING='show'\n"
     file_of(env).write_text(text)
     assert key(env, "--no-try", pasted=odd).returncode == 0
     assert read(file_of(env)) == {"GLM_API_KEY": odd, "GLM_LANG": "zh", "GLM_THINKING": "show"}
+
+
+def test_a_key_and_its_endpoint_are_written_in_one_step_or_neither(env: dict[str, str]) -> None:
+    file = file_of(env)
+    file.parent.mkdir(parents=True)
+    text = "# mine\n" * 9_355  # no room for both in what is read of it
+    file.write_text(text, encoding="utf-8")
+    done = key(env, "--no-try", "--platform", "zai", pasted=KEY)
+    assert done.returncode == 1
+    assert "would have more than 64 KB" in done.stderr
+    assert file.read_text(encoding="utf-8") == text
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a folder cannot be locked there")
+def test_a_command_that_waits_for_another_says_so_once(env: dict[str, str], tmp_path: Path) -> None:
+    file = file_of(env)
+    put(file, {"GLM_API_KEY": KEY})
+    held = os.open(file.parent, os.O_RDONLY)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    with Process(env, tmp_path, "key", "--remove") as waiting:
+        assert "another command changes files in" in (waiting.err.next() or "")
+        os.close(held)
+        assert waiting.popen.wait(LIMIT_S) == 0
+        assert waiting.err.rest().count("another command") == 1
+    assert read(file) == {}
 
 
 def test_a_file_behind_a_link_stays_behind_it(env: dict[str, str], tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import anyio
 import anyio.to_thread
 import httpx
 import pytest
+from mcp.shared.exceptions import MCPError
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.trace import NonRecordingSpan, SpanContext, Status, StatusCode, TraceFlags
@@ -37,6 +38,7 @@ class Kept(NonRecordingSpan):
     attributes: dict[str, Any] = field(default_factory=dict)
     begun: tuple[str, ...] = ()  # the attributes it had from the start
     status: StatusCode = StatusCode.UNSET
+    said: str = ""
     ended: bool = False
 
     def get_span_context(self) -> SpanContext:
@@ -51,7 +53,8 @@ class Kept(NonRecordingSpan):
     def set_attributes(self, attributes: Mapping[str, Any]) -> None:
         self.attributes.update(attributes)
 
-    def set_status(self, status: Status | StatusCode, _: str | None = None) -> None:
+    def set_status(self, status: Status | StatusCode, description: str | None = None) -> None:
+        self.said = description or ""
         self.status = status.status_code if isinstance(status, Status) else status
 
     def end(self, _: int | None = None) -> None:
@@ -211,6 +214,29 @@ async def test_what_a_service_sends_is_short_and_clean_in_a_span_and_its_place_i
         assert len(str(span.attributes)) < 1_000
         assert str(span.attributes["gen_ai.response.id"]).isprintable()
     assert str(served.attributes["gen_ai.response.finish_reasons"][0]).isprintable()
+
+
+async def test_a_span_of_the_library_has_no_name_or_path_that_a_client_chose(
+    connect: Connect, spans: list[Kept]
+) -> None:
+    async with connect() as client:
+        refused = []
+        for asked in (
+            client.call_tool("words-of-mine", {}),
+            client.get_prompt("words-of-mine", {}),
+            client.read_resource("file:///home/jane/words-of-mine.pdf"),
+        ):
+            with pytest.raises(MCPError) as error:
+                await asked
+            refused.append(str(error.value))
+        await client.get_prompt("ocr", {"image": "a.png"})
+    assert all("words-of-mine" in said for said in refused), "the client is told"
+    served = [s for s in spans if not s.name.startswith("MCP send")]  # those are of the client
+    asked_of = {s.attributes.get("mcp.method.name"): s for s in served}
+    assert {"tools/call", "prompts/get", "resources/read"} <= asked_of.keys()
+    assert "words-of-mine" not in str([(s.name, s.attributes, s.said) for s in served])
+    assert asked_of["resources/read"].status is StatusCode.ERROR
+    assert asked_of["prompts/get"].name == "prompts/get ocr"
 
 
 async def test_the_model_that_a_caller_names_is_clean_in_a_span(

@@ -12,6 +12,8 @@ import pytest
 from click.testing import CliRunner
 from support import canary
 from support.cases import each
+from support.processes import COMMAND as PROGRAM
+from support.processes import environment, ran
 
 from glm_mcp.cli.main import cli
 from glm_mcp.clients.row import KnownClient
@@ -22,6 +24,7 @@ from glm_mcp.install.entry import as_usual, as_written, entry
 from glm_mcp.install.install import found_here, install
 from glm_mcp.install.wish import Wish
 from glm_mcp.installation import Machine, own_command
+from glm_mcp.simulator import Simulator
 
 COMMAND = ["/opt/glm/bin/glm-mcp"]
 WRITTEN = [name for name in CLIENTS if not CLIENTS[name].link]
@@ -364,7 +367,7 @@ def test_what_claude_code_s_command_writes_before_it_fails_stays(tmp_path: Path,
         tmp_path,
         'echo \'{"history": ["mine"], "mcpServers": {"glm": \'"$(cat "$HOME/entry")"\'}}\' > "$HOME/.claude.json"; exit 3',
     )
-    entry = {"command": COMMAND[0], "args": [], "env": {"MINE": "1"}}
+    entry = {"command": COMMAND[0], "args": [], "env": {"GLM_LANG": "zh"}}
     file = machine.home / ".claude.json"
     (machine.home / "entry").write_text(json.dumps(entry), encoding="utf-8")
     file.write_text(json.dumps({"mcpServers": {"glm": entry}}), encoding="utf-8")
@@ -372,6 +375,29 @@ def test_what_claude_code_s_command_writes_before_it_fails_stays(tmp_path: Path,
     after = read(CLIENTS["claude-code"], file)
     assert after["history"] == ["mine"]
     assert ("glm" in after["mcpServers"]) is not wish.remove
+
+
+@each("held", [{"env": {"GLM_API_KEY": "a-key-of-mine"}}, {"headersHelper": "print a-key-of-mine"}])
+def test_what_its_user_has_set_in_an_entry_is_on_no_command_line(
+    held: dict[str, Any], tmp_path: Path
+) -> None:
+    machine = _claude(tmp_path, "true")
+    file = machine.home / ".claude.json"
+    entry = {"command": COMMAND[0], "args": [], **held}
+    file.write_text(json.dumps({"mcpServers": {"glm": entry}}), encoding="utf-8")
+    install("claude-code", Wish(), machine, COMMAND)
+    assert not (machine.home / "said").exists()
+    assert "a-key-of-mine" in json.dumps(read(CLIENTS["claude-code"], file)["mcpServers"]["glm"])
+
+
+def test_claude_code_s_command_gets_neither_our_input_nor_a_key(tmp_path: Path, sim: Simulator) -> None:
+    machine = _claude(tmp_path, 'cat > "$HOME/typed"; env > "$HOME/env"; true')
+    env = {**environment(machine.home, sim), "PATH": machine.env["PATH"]}
+    done = ran([*PROGRAM, "install", "claude-code", "--ask-key"], env, tmp_path, input=sim.key)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "home/typed").read_text(encoding="utf-8") == ""
+    assert "GLM_" not in (tmp_path / "home/env").read_text(encoding="utf-8")
+    assert sim.key in (tmp_path / "home/.config/glm-mcp/env").read_text(encoding="utf-8")
 
 
 def test_the_file_is_written_here_when_claude_code_s_command_fails(tmp_path: Path) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support.cases import each
+from support.processes import LIMIT_S, Process, environment
 
 from glm_mcp.clients.table import CLIENTS
 from glm_mcp.errors import ConfigError
@@ -167,6 +169,32 @@ def test_no_link_is_followed_out_of_a_project(name: str, link: str, wish: Wish, 
         install(name, wish, machine, COMMAND)
     assert own.read_text(encoding="utf-8") == '{"token": "my own"}'
     assert list(own.parent.iterdir()) == [own]
+
+
+@posix
+@each("wish", [("--scope", "project"), ("--scope", "project", "--remove")])
+def test_a_link_that_leads_out_of_a_project_while_a_command_waits_is_not_followed(
+    wish: tuple[str, ...], tmp_path: Path
+) -> None:
+    import fcntl  # which Windows lacks
+
+    env = environment(tmp_path / "home")
+    own, project = tmp_path / "home/.cursor", tmp_path / "home/project"
+    own.mkdir(exist_ok=True)
+    shutil.rmtree(project, ignore_errors=True)
+    (project / ".cursor").mkdir(parents=True)
+    text = '{"mcpServers": {"glm": {"command": "/mine/glm-mcp", "args": [], "env": {}}}}'
+    (own / "mcp.json").write_text(text, encoding="utf-8")
+    home = os.open(tmp_path / "home", os.O_RDONLY)
+    fcntl.flock(home, fcntl.LOCK_EX)
+    with Process(env, project, "install", "cursor", *wish) as waiting:
+        assert "another command changes files in" in (waiting.err.next() or "")
+        (project / ".cursor").rmdir()
+        (project / ".cursor").symlink_to(own)
+        os.close(home)
+        assert waiting.popen.wait(LIMIT_S) == 1
+        assert "by a link, out of the project" in waiting.err.rest()
+    assert [(p.name, p.read_text(encoding="utf-8")) for p in own.iterdir()] == [("mcp.json", text)]
 
 
 @posix

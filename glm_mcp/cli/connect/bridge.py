@@ -184,7 +184,7 @@ class Bridge:
             async for message in each:
                 if "method" not in message and _answers(message, ident):
                     return {**message, "id": ident}
-                if "id" not in message:
+                if "method" in message and "id" not in message:
                     await self._lines.send(message)
         raise NetworkError(f"{self._upstream.base} broke off before it had answered", "Call again.")
 

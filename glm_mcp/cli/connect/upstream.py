@@ -136,7 +136,7 @@ class Upstream:
             message = await in_thread_if(len(text) > LARGE, read_plain, text)
         except ValueError:
             message = None
-        if not isinstance(message, dict) or "jsonrpc" not in message or not _is_whole(message):
+        if not isinstance(message, dict) or not _is_whole(message):
             raise self._no_server()
         return message
 
@@ -212,7 +212,7 @@ class Upstream:
         except (ValueError, KeyError, TypeError):
             error = words = ""
         words = clean(words, 600) if isinstance(words, str) else ""
-        if error == "unknown_session":
+        if error == "unknown_session" and path == "/mcp":  # of files a server knows no sessions
             return SessionLost()
         if status == 401:
             hint = "Put it into GLM_CONNECT_TOKEN of this host's entry, or ask whoever runs the server for a new one."
@@ -299,13 +299,16 @@ class Upstream:
 
 
 def _is_whole(message: Message) -> bool:
-    """Whether what a client would take for an answer is one."""
-    result, error = message.get("result", {}), message.get("error", {"code": 0, "message": ""})
+    """Whether a client can take it: it would wait for ever for an answer that it cannot read."""
+    if message.get("jsonrpc") != "2.0":
+        return False
+    if "method" in message:
+        return isinstance(message["method"], str) and isinstance(message.get("params", {}), dict)
+    if "result" in message:
+        return isinstance(message["result"], dict) and "error" not in message
+    error = message.get("error")
     return (
-        isinstance(result, dict)
-        and isinstance(error, dict)
-        and isinstance(error.get("code"), int)
-        and isinstance(error.get("message"), str)
+        isinstance(error, dict) and type(error.get("code")) is int and isinstance(error.get("message"), str)
     )
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from glm_mcp.installation import which
-from glm_mcp.settings import KEY_NAMES
+from glm_mcp.settings import for_others
 
 Graphics = Literal["kitty", "iterm"]
 SIDE = 960  # pixels of the longer side that is sent: as wide as a terminal mostly is
@@ -84,8 +84,7 @@ def open_file(path: Path) -> bool:
             stdout=quiet,
             stderr=quiet,
             start_new_session=True,
-            # No key and no token: what it opens is a stranger's.
-            env={n: v for n, v in os.environ.items() if n not in KEY_NAMES and not n.startswith("GLM_")},
+            env=for_others(os.environ),  # what it opens is a stranger's
         )
     except OSError:
         return False

@@ -31,6 +31,7 @@ MAX_FILES = 20_000  # outputs and parts, whose names each look-up goes through
 _OWNER = re.compile(r"[0-9a-f]{16}")
 _STALE_S = 3600.0  # a temporary file that nobody has written to for so long is of a process that died
 _SWEEP_S = 600.0  # shortest time between two sweeps of one process
+_AHEAD_S = 3600.0  # by which clocks of machines with one folder may differ
 
 _log = logging.getLogger(__name__)
 
@@ -100,7 +101,8 @@ class Cache:
 
     def sweep(self) -> None:
         """Removes what is older than its limit, then outputs and parts until the rest fits: the oldest of those owners who
-        have most, so that nobody's results go for what another keeps.
+        have most, so that nobody's results go for what another keeps. The time of what was written before the clock was set
+        back begins anew: it would outlive its limit.
         """
         self._swept, self._since = self.clock(), 0
         for entry in self._everyones(FILES):
@@ -119,8 +121,8 @@ class Cache:
     def _is_stale(self, entry: FoundFile, area: str) -> bool:
         """Whether its time is over; that of one of the future, as a clock that was set back leaves it, begins anew."""
         age = self.clock() - entry.modified
-        if age < -_STALE_S:
-            with contextlib.suppress(OSError):
+        if age < -_AHEAD_S:
+            with contextlib.suppress(OSError):  # gone since
                 self.touch(entry.path)
         return age > (_STALE_S if entry.name.endswith(".part") else self.max_age_s[area])
 

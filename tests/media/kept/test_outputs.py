@@ -454,3 +454,19 @@ def test_owners_see_their_own_alone_and_are_swept_together(work: Path, clock: Cl
     for wrong in ("", "..", "a/b", "A" * 16):
         with pytest.raises(ValueError, match="paths"):
             kept.for_owner(wrong).keep(b"x", ".bin")
+
+
+def test_what_was_kept_before_the_clock_was_set_back_goes_after_its_time(work: Path, clock: Clock) -> None:
+    kept = outputs(work, clock)
+    clock.now += 300 * DAY
+    ident = kept.keep("from a wrong year", ".txt")
+    part = kept.find(ident).with_name(".0123.part")
+    part.write_bytes(b"left")
+    os.utime(part, (clock.now, clock.now))
+    clock.now -= 300 * DAY
+    kept.keep("now", ".txt")
+    assert kept.find(ident).is_file()
+    clock.now += 7 * DAY + 1
+    kept.keep("later", ".txt")
+    assert [entry.name for entry in kept.list()] == ["result.txt"]
+    assert not part.exists()
