@@ -103,13 +103,11 @@ def _story(package: Package, main: str) -> Story:
 
 
 def _footnotes(story: Story) -> list[str]:
-    """The notes in the order of their marks; a note may hold the mark of another."""
-    lines: list[str] = []
-    while len(lines) < len(story.cited):
-        number = len(lines) + 1
-        path, element = story.footnotes[story.cited[number - 1]]
-        lines.append(f"[^{number}]: " + "\n".join(Blocks(story, path).texts(element)))
-    return lines
+    """The notes in the order of their marks, each once; one may hold the mark of another, or its own."""
+    return [  # the list grows while it is read
+        f"[^{number}]: " + "\n".join(Blocks(story, path).texts(element))
+        for number, (path, element) in enumerate(story.notes, 1)
+    ]
 
 
 def _furniture(story: Story, main: str) -> list[str]:

@@ -14,6 +14,7 @@ from xml.etree import ElementTree as ET
 
 from glm_mcp.errors import InvalidRequest, UnsupportedMedia
 from glm_mcp.media.documents.about import WORDS, dublin_core, with_about
+from glm_mcp.media.documents.common.few_times import few_times
 from glm_mcp.media.documents.common.picture_size import Sides
 from glm_mcp.media.documents.common.shown import PagesShown, Shown, belong_to_design, kept, why_shown, within
 from glm_mcp.media.documents.html import decode_html, html_markdown
@@ -24,7 +25,6 @@ from glm_mcp.media.documents.web.shown import BookPictures, Row, without_covers
 from glm_mcp.media.documents.zip_xml import archive_of, attribute, local, open_zip, parse
 
 _FALLBACKS = 10  # of one chapter, each named by the one before
-_AGAIN = 10  # times that a chapter is read
 _PROLOG = re.compile(r"\A\s*<\?xml[^>]{0,200}>")
 _DRAWN = re.compile(r"<(?:\w{1,20}:)?(?:path|rect|circle|ellipse|line|poly\w{4,5}|use)\b")
 _COVERS = ("cover", "cover-page", "coverpage", "cover_page", "titlepage", "title-page", "title_page", "title")
@@ -157,18 +157,11 @@ class _Book:
         return belong_to_design(seen, len(self.chapters))
 
     def _in_order(self) -> Iterator[_Chapter]:
-        """The chapters. One may stand in for several others; a small file could name it a million times."""
-        met = Counter[str]()
-        for place in self.about:
-            number = attribute(place, "idref")
-            if local(place) == "itemref" and number in self._manifest:
-                chapter = self._chapter(place)
-                what = (chapter.path or chapter.shown).lower() or number
-                met[what] += 1
-                if met[what] <= _AGAIN:
-                    yield chapter
-                elif met[what] == _AGAIN + 1:
-                    self.package.left_out.add(f"chapters that are named more than {_AGAIN} times", number)
+        """The chapters. One may stand in for several others."""
+        places = (e for e in self.about if local(e) == "itemref" and attribute(e, "idref") in self._manifest)
+        named = ((attribute(place, "idref"), self._chapter(place)) for place in places)
+        chapters = few_times(named, lambda one: one[1].path or one[1].shown or one[0], self.package.left_out)
+        return (chapter for _, chapter in chapters)
 
     def _chapter(self, place: ET.Element) -> _Chapter:
         """The item of that place, or the first of those to be shown in its stead, that has a text; and the picture that

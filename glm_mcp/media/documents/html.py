@@ -218,7 +218,7 @@ def _convert(soup: Any) -> str:
     if not tables:
         return text
     written = re.sub(
-        r"(?:(?<!\s)\s+)?GLMTABLE\d+ELBATMLG\s*", lambda m: f"\n\n{tables.get(m[0].strip(), '')}\n\n", text
+        r"(?:(?<!\s)\s+)?GLMTABLE\d+ELBATMLG\s*", lambda m: f"\n\n{tables.pop(m[0].strip(), '')}\n\n", text
     )
     return re.sub(r"\n{3,}", "\n\n", written).strip()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import re
+from email.header import decode_header, make_header
 from email.message import EmailMessage
 from email.policy import EmailPolicy, default
 from functools import lru_cache
@@ -38,12 +39,23 @@ _BARE = re.compile(r';(\s*(?:(?:file)?name|boundary)\s*=)\s*([^\s";][^";\r\n]*)'
 _NAMED_BEHIND = re.compile(
     r"(?<![^\s,])([^\s,;:<>()\"@]{1,200}(?:@| at )[^\s,;:<>()\"@]{1,200})\s{1,20}\(([^()\\\"]{1,200})\)(?=\s*(?:,|$))"
 )
+# Characters of a header that says how a part is written, and of any other. What is longer takes parsing minutes, since it
+# looks at its defects again and again.
+_LONG_OWN, _LONG = 5_000, 10_000
 _OF_PEOPLE = ("from", "to", "cc", "bcc", "sender", "reply-to")
 
 
 def _name_before(found: re.Match[str]) -> str:
     name = found[2].strip()
     return f"{name} <{found[1]}>" if "=?" in name else f'"{name}" <{found[1]}>'
+
+
+def _decoded(value: str) -> str:
+    """A header as it is written, but for the words that are encoded in it."""
+    try:
+        return str(make_header(decode_header(value)))
+    except (ValueError, LookupError):  # of an encoding that is none
+        return value
 
 
 class Once(EmailPolicy):
@@ -68,6 +80,9 @@ class Once(EmailPolicy):
         return self.seen[name, value]
 
     def _parsed(self, name: str, value: str) -> str:
+        own = name.lower().startswith("content-")
+        if len(value) > (_LONG_OWN if own else _LONG):
+            return "" if own else _decoded(value)
         value = _WORDS.sub(_as_one, value)
         if name.lower().startswith("content-"):
             value = _BARE.sub(lambda bare: f';{bare[1]}"{bare[2].rstrip()}"', value)

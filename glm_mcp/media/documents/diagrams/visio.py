@@ -9,8 +9,9 @@ from typing import Any, BinaryIO
 from xml.etree import ElementTree as ET
 
 from glm_mcp.errors import UnsupportedMedia
+from glm_mcp.media.documents.common.few_times import few_times
 from glm_mcp.media.documents.diagrams.graph import Arrow, Graph, Shape, label
-from glm_mcp.media.documents.pages import choose, result
+from glm_mcp.media.documents.pages import LeftOut, choose, result
 from glm_mcp.media.documents.zip_xml import attribute, local, open_zip, parse
 
 _SAVE = "Export it as PDF or SVG."
@@ -21,14 +22,14 @@ _NUMBER = re.compile(r"-?\d{1,6}(?:\.\d{0,20})?(?:[eE]-?\d{1,2})?")
 
 def visio_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
     """Raises UnsupportedMedia, MediaTooLarge, InvalidRequest (encrypted, pages)."""
-    name = params["name"]
+    name, left_out = params["name"], LeftOut()
     archive = open_zip(file, name)
-    pages = _listed(archive, "visio/pages/pages.xml", "Page", name)
+    pages = _listed(archive, "visio/pages/pages.xml", "Page", name, left_out)
     if not pages:
         raise UnsupportedMedia(f"{name} is damaged: it names no pages", _SAVE)
     masters = {
         key: _usual(parse(archive, part, name))
-        for key, _, part in _listed(archive, "visio/masters/masters.xml", "Master", name)
+        for key, _, part in _listed(archive, "visio/masters/masters.xml", "Master", name, left_out)
     }
     names = [title for _, title, _ in pages]
     chosen = choose(params.get("pages"), len(pages), name, names=names)
@@ -37,10 +38,12 @@ def visio_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], l
         tree = parse(archive, pages[number - 1][2], name)
         text = "" if tree is None else _Page(tree, masters).graph.markdown()
         rows.append((number, label(number, names[number - 1]), text, ""))
-    return result("visio", rows, len(pages)), []
+    return result("visio", rows, len(pages), left_out.notes()), []
 
 
-def _listed(archive: zipfile.ZipFile, part: str, tag: str, name: str) -> list[tuple[str, str, str]]:
+def _listed(
+    archive: zipfile.ZipFile, part: str, tag: str, name: str, left_out: LeftOut
+) -> list[tuple[str, str, str]]:
     """ID, name and part of each page or master."""
     tree = parse(archive, part, name)
     folder, file = posixpath.split(part)
@@ -58,7 +61,7 @@ def _listed(archive: zipfile.ZipFile, part: str, tag: str, name: str) -> list[tu
                     path,
                 )
             )
-    return found
+    return list(few_times(found, lambda one: one[2], left_out))
 
 
 class _Page:

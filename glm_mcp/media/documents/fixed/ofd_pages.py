@@ -10,6 +10,7 @@ from typing import NamedTuple
 from xml.etree import ElementTree as ET
 
 from glm_mcp.errors import MediaTooLarge, UnsupportedMedia
+from glm_mcp.media.documents.common.few_times import few_times
 from glm_mcp.media.documents.fixed.letters import Letters
 from glm_mcp.media.documents.fixed.numbers import PLAIN, Matrix, number, numbers, times
 from glm_mcp.media.documents.fixed.ofd_objects import draw_path, draw_text
@@ -125,7 +126,8 @@ class Drawer:
         notes = self._annotations(tree)
         box = _box(tree)
         number = whole = 0
-        for page in (e for pages in _all(tree, "Pages") for e in pages if local(e) == "Page"):
+        named = (e for pages in _all(tree, "Pages") for e in pages if local(e) == "Page")
+        for page in few_times(named, lambda e: attribute(e, "BaseLoc"), self.left_out):
             path, content = self._beside(self._root, attribute(page, "BaseLoc"))
             if content is None and not path:
                 continue

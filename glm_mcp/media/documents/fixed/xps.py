@@ -8,10 +8,11 @@ from typing import Any, BinaryIO
 
 from glm_mcp.errors import UnsupportedMedia
 from glm_mcp.media.documents.about import dublin_core
+from glm_mcp.media.documents.common.few_times import few_times
 from glm_mcp.media.documents.fixed.drawn import Drawn, read, render
 from glm_mcp.media.documents.fixed.letters import Letters
 from glm_mcp.media.documents.fixed.xps_pages import Drawer
-from glm_mcp.media.documents.pages import choose
+from glm_mcp.media.documents.pages import LeftOut, choose
 from glm_mcp.media.documents.zip_xml import attribute, local, open_zip, parse
 
 _SAVE = "Print it to a PDF."
@@ -28,16 +29,21 @@ def render_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], 
 
 
 def _drawn(file: BinaryIO, params: dict[str, Any], letters: Letters | None) -> Drawn:
-    name = params["name"]
+    name, left_out = params["name"], LeftOut()
     archive = open_zip(file, name)
     parts = archive.namelist()
-    pages = [
-        page
+    documents = (
+        document
         for sequence in parts
         if sequence.lower().endswith(".fdseq")
         for document in _named(archive, sequence, "DocumentReference", name)
+    )
+    named = (
+        page
+        for document in few_times(documents, str, left_out)
         for page in _named(archive, document, "PageContent", name)
-    ]
+    )
+    pages = list(few_times(named, str, left_out))
     if not pages:
         raise UnsupportedMedia(f"{name} is damaged: it names no pages", _SAVE)
     wanted = params["numbers"] if letters is None else choose(params.get("pages"), len(pages), name)
@@ -45,7 +51,11 @@ def _drawn(file: BinaryIO, params: dict[str, Any], letters: Letters | None) -> D
     sheets = [drawer.sheet(number, page) for number, page in enumerate(pages, 1)]
     about = next((part for part in parts if part.lower().endswith(("core.xml", ".psmdcp"))), "")
     tree = parse(archive, about, name)
-    return Drawn(sheets, drawer.left_out.notes(), dublin_core(tree.iter()) if tree is not None else [])
+    return Drawn(
+        sheets,
+        [*left_out.notes(), *drawer.left_out.notes()],
+        dublin_core(tree.iter()) if tree is not None else [],
+    )
 
 
 def _named(archive: zipfile.ZipFile, part: str, tag: str, name: str) -> list[str]:

@@ -29,9 +29,16 @@ class _Series:
 
 def chart_blocks(package: Package, path: str, place: str) -> list[str]:
     """The chart in that part: its title and axes, its data, and any other words in it. [] when it cannot be read."""
+    if path not in package.said:
+        package.said[path] = _chart(package, path)
+    if not package.said[path]:
+        package.left_out.add("charts that the file does not hold or that are damaged", place)
+    return package.said[path]
+
+
+def _chart(package: Package, path: str) -> list[str]:
     tree = package.tree(path)
     if tree is None:
-        package.left_out.add("charts that the file does not hold or that are damaged", place)
         return []
     blocks = (
         _extended(tree)
@@ -164,12 +171,14 @@ def _extended(tree: ET.Element) -> list[str]:
 
 def diagram_lines(package: Package, path: str, place: str) -> str:
     """The texts of a SmartArt diagram, which lie in a part of their own, as a list."""
-    tree = package.tree(path)
-    if tree is None:
+    if path not in package.said:
+        tree = package.tree(path)
+        points = () if tree is None else descendants(tree, "dgm:pt")
+        lines = [f"- {text}" for point in points if (text := " ".join(_paragraphs(point)))]
+        package.said[path] = [] if tree is None else ["\n".join(lines)]
+    if not package.said[path]:
         package.left_out.add("diagrams that the file does not hold or that are damaged", place)
-        return ""
-    points = (" ".join(_paragraphs(point)) for point in descendants(tree, "dgm:pt"))
-    return "\n".join(f"- {text}" for text in points if text)
+    return "".join(package.said[path])
 
 
 def hyperlink(package: Package, part: str, number: str, text: str, place: str) -> str:

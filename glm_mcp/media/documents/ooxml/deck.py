@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from glm_mcp.media.documents.common.few_times import few_times
 from glm_mcp.media.documents.ooxml.package import Package, descendants, relation, tag
 
 _SLIDE = re.compile(r"ppt/slides/slide(\d+)\.xml", re.IGNORECASE)
@@ -14,7 +15,7 @@ def slides_of(package: Package) -> list[str]:
     main = package.main("ppt/presentation.xml")
     tree = package.tree(main)
     numbers = [] if tree is None else [relation(e) for e in descendants(tree, "p:sldId")]
-    ordered = [package.link(main, n).target for n in numbers]
+    ordered = list(few_times((package.link(main, n).target for n in numbers), str, package.left_out))
     if any(map(package.has, ordered)):
         return ordered
     named = [(int(match[1]), path) for path in package.parts() if (match := _SLIDE.fullmatch(path))]

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
 from glm_mcp.errors import UnsupportedMedia
+from glm_mcp.media.documents.common.few_times import FewTimes
 from glm_mcp.media.documents.pages import LeftOut
 from glm_mcp.media.documents.zip_xml import attribute, local, member, refuse_entities, xml
 
@@ -121,7 +122,8 @@ class Package:
         self.depth = depth  # of this file within others
         self.within: set[str] = set()  # the files in it that were met
         self.formulas: dict[str, str] = {}  # of embedded objects, by their parts
-        self._archive = archive
+        self.said: dict[str, list[str]] = {}  # by other parts that a document may show again and again
+        self._archive, self._read_trees = archive, FewTimes(left_out)
         # Some programs write "\" for "/", others another case than their relationships.
         self._parts = {_path(info.filename).lower(): info for info in archive.infolist()}
         self._links: dict[str, dict[str, Link]] = {}
@@ -180,7 +182,7 @@ class Package:
     def trees(self, path: str, kind: str) -> Iterator[tuple[str, ET.Element]]:
         """The parts that a part leads to by relationships of this kind, as far as they can be read, and their trees."""
         for linked in self.linked(path, kind):
-            if (tree := self.tree(linked)) is not None:
+            if self._read_trees.has_not_met(linked) and (tree := self.tree(linked)) is not None:
                 yield linked, tree
 
     def linked(self, path: str, kind: str) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from glm_mcp.errors import UnsupportedMedia
 from glm_mcp.media.documents.about import of_package, with_about
+from glm_mcp.media.documents.common.few_times import few_times
 from glm_mcp.media.documents.common.shown import PagesShown
 from glm_mcp.media.documents.ooxml.chart import hyperlink
 from glm_mcp.media.documents.ooxml.number_format import BUILT_IN
@@ -71,7 +72,7 @@ def _workbook(package: Package) -> tuple[str, list[Sheet[str]], bool]:
             link, (title, _) = package.link(main, relation), _string(body, at)
             chart, hidden = link.kind == "chartsheet", body[0] in (1, 2)
             sheets.append(Sheet(title, link.target, is_chart=chart, is_hidden=hidden))
-    return main, sheets, since_1904
+    return main, list(few_times(sheets, lambda sheet: sheet.at, package.left_out)), since_1904
 
 
 def _records(data: bytes) -> Iterator[tuple[int, bytes]]:

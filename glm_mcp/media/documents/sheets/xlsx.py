@@ -11,6 +11,7 @@ from xml.etree import ElementTree as ET
 
 from glm_mcp.errors import UnsupportedMedia
 from glm_mcp.media.documents.about import of_package, with_about
+from glm_mcp.media.documents.common.few_times import few_times
 from glm_mcp.media.documents.common.shown import PagesShown
 from glm_mcp.media.documents.ooxml.chart import hyperlink
 from glm_mcp.media.documents.ooxml.number_format import BUILT_IN
@@ -59,7 +60,8 @@ def pictures_of_xlsx(package: Package, numbers: Sequence[int]) -> PagesShown:
 def _workbook(package: Package) -> tuple[str, ET.Element | None, list[Sheet[str]]]:
     main = package.main("xl/workbook.xml")
     tree = package.tree(main)
-    return main, tree, [] if tree is None else list(_sheets(package, main, tree))
+    sheets = () if tree is None else _sheets(package, main, tree)
+    return main, tree, list(few_times(sheets, lambda sheet: sheet.at, package.left_out))
 
 
 def _sheets(package: Package, main: str, tree: ET.Element) -> Iterator[Sheet[str]]:

@@ -25,7 +25,7 @@ _BANNER, _HIGH = 3.0, 200  # so many times as wide as high, and lower than that:
 _LARGE = 0.3  # from which on a picture that is shown again is no logo
 _HELD = re.compile(r"data:image|<svg", re.IGNORECASE)  # what a page holds itself
 _SPACER = 40  # dots of its shorter side, however large a page shows it
-_PICTURES = 2_000  # of one page that are looked at
+_PICTURES, _BYTES = 2_000, 200_000_000  # of one page that are looked at
 _SHOWN = 100  # of one page to a model
 _SOURCE = re.compile(r"""\bsrc\s{0,9}=\s{0,9}(?:"([^"]*+)"|'([^']*+)'|([^\s"'>]++))""", re.IGNORECASE)
 _DATA = re.compile(r"\s*data:image/([\w.+-]{1,40})((?:;[^;,]{0,100}){0,9}),", re.IGNORECASE)
@@ -51,6 +51,7 @@ class PicturesAlong:
 
     def __init__(self) -> None:
         self._blips: dict[str, Blip] = {}
+        self._room = _BYTES
         self._parts = Blips("", LeftOut(), self._blips)
         self._sizes = BookPictures(self._parts)
         self._names: dict[str, str] = {}
@@ -64,8 +65,9 @@ class PicturesAlong:
         """The part that it becomes, "" beyond what is looked at. `addresses`: by which pages name it. `attached`: it is to be
         seen also where no page names it.
         """
-        if len(self._blips) >= _PICTURES or not data:
+        if len(self._blips) >= _PICTURES or not data or len(data) > self._room:
             return ""
+        self._room -= len(data)
         part = f"along-{len(self._blips) + 1}/{_UNSAFE.sub('_', name)[-_NAME:] or 'picture'}"
         self._blips[part] = Blip("", data)
         self._names[part] = name if attached else ""  # the names of a page's own are those of machines
@@ -186,7 +188,11 @@ def name_pictures(soup: Any, along: Mapping[str, str]) -> None:
     """Pictures, drawings and places in them become what is said of them; of what is said short, its meaning is said.
     `along`: by their addresses, names of pictures that are marked also where nothing is said of them.
     """
+    within: set[int] = set()
     for drawing in soup.find_all("svg"):
+        if id(drawing) in within:
+            continue
+        within |= {id(inner) for inner in drawing.find_all("svg")}
         said = named(drawing, ("title", "desc", "text", "foreignobject", "foreignObject"))
         words = "; ".join(dict.fromkeys(filter(None, (" ".join(t.get_text(" ").split()) for t in said))))
         drawing.replace_with(f"[drawing: {words}]" if words else "")

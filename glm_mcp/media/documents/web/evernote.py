@@ -63,7 +63,7 @@ def pictures_of_notes(file: BinaryIO, params: dict[str, Any], left_out: LeftOut)
     file.seek(0)
     name, pictures = params["name"], list[Along]()
     for note in (_opened(file, params)[1] or [])[:_NOTES]:
-        pictures += _pictures(note, _files(note))[1].counted()
+        pictures += _pictures(note, _files(note), left_out)[1].counted()
     return pages_of({1: pictures}, "", name, left_out)
 
 
@@ -78,7 +78,7 @@ def _opened(file: BinaryIO, params: dict[str, Any]) -> tuple[Decoded, list[ET.El
     return decoded, [e for e in tree if local(e) == "note"]
 
 
-def _pictures(note: ET.Element, files: _Files) -> tuple[str, PicturesAlong]:
+def _pictures(note: ET.Element, files: _Files, left_out: LeftOut) -> tuple[str, PicturesAlong]:
     """The page of a note, in which its pictures are pictures of a web page, and these."""
     along = PicturesAlong()
     for key, (title, kind, data) in files.items():
@@ -89,10 +89,16 @@ def _pictures(note: ET.Element, files: _Files) -> tuple[str, PicturesAlong]:
         key, kind = _HASH.search(media[1]), _TYPE.search(media[1])
         number = key[1].lower() if key else ""
         title = files[number][0] if number in files else ""
+        if number not in files:
+            left_out.add("pictures and files that the file does not hold", _said(note, "title")[:100])
         if not (kind and kind[1].startswith("image/")):
             return f"[file: {title}]" if title else "[file]"
         sides = " ".join(_SIDE.findall(media[1]))
-        return f'<img src="{_HELD}{number}" alt="{markup.escape(title)}" {sides}>' if title else "[picture]"
+        return (
+            f'<img src="{_HELD}{number}" alt="{markup.escape(title)}" {sides}>'
+            if number in files
+            else "[picture]"
+        )
 
     page = _HEAD.sub("", _said(note, "content"), count=1)
     return along.page(_MEDIA.sub(shown, page)), along
@@ -103,7 +109,7 @@ def _blocks(note: ET.Element, name: str, left_out: LeftOut, pictures: list[Along
     files = _files(note)
     facts = [_DAY.sub(r"\1-\2-\3 \4:\5:\6 UTC", _said(note, "created")), _said(note, "author")]
     facts += [_said(note, "source-url"), ", ".join(f"#{tag.text}" for tag in note.iter("tag") if tag.text)]
-    page, along = _pictures(note, files)
+    page, along = _pictures(note, files, left_out)
     pictures += along.counted()
     page = _TODO.sub(lambda todo: "☑ " if 'checked="true"' in todo[1] else "☐ ", page)
     page = _ITEM.sub(lambda item: f"<li>{item[2] or ''}{'☑' if item[1] == 'true' else '☐'} ", page)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from glm_mcp.media.documents.common.choices import others
@@ -90,10 +90,12 @@ def _number(text: Any) -> int:
 
 def fill_in(soup: Any, is_hidden: Any) -> None:
     """Fields of a form become what stands in them; check boxes and radio buttons whether they are chosen."""
+    lists = {str(one.get("id")): one for one in reversed(soup.find_all("datalist", id=True))}
+    within = {id(inner) for field in soup.find_all("select") for inner in field.find_all("select", limit=1)}
     for field in named(soup, ("input", "textarea", "select")):
-        if is_hidden(field):
+        if is_hidden(field) or id(field) in within:
             continue
-        text = _value(field)
+        text = _value(field, lists)
         if text:
             before, after = field.previous_sibling, field.next_sibling
             glued = isinstance(before, str) and before[-1:].strip()
@@ -103,7 +105,7 @@ def fill_in(soup: Any, is_hidden: Any) -> None:
         button.unwrap()
 
 
-def _value(field: Any) -> str:
+def _value(field: Any, lists: Mapping[str, Any]) -> str:
     kind = str(field.get("type") or "text").lower()
     if field.name == "textarea":
         return str(field.get_text() or field.get("placeholder") or "")
@@ -125,12 +127,7 @@ def _value(field: Any) -> str:
     if kind in ("hidden", "password"):
         return ""
     text = str(field.get("value") or field.get("alt") or field.get("placeholder") or "")
-    listed = field.get("list")
-    entries = (
-        field.find_previous("datalist", id=listed) or field.find_next("datalist", id=listed)
-        if listed
-        else None
-    )
+    entries = lists.get(str(field.get("list")))
     options = [] if entries is None else entries.find_all("option")
     return text + others((_label(o, "value") for o in options), text)
 

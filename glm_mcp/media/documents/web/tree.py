@@ -1,15 +1,30 @@
-"""The tree of a page, by BeautifulSoup."""
+"""The tree of a page, by BeautifulSoup, no deeper than those who walk through it can go."""
 
 from __future__ import annotations
 
 import functools
 from typing import Any
 
+_DEEP = 250  # elements in each other; pages of newsletters have some sixty
+
 
 def tree(html: str, parser: str) -> Any:
     """Raises FeatureNotFound (there is no such parser) or ParserRejectedMarkup of bs4."""
     soup, tag = _classes()
-    return soup(html, parser, element_classes=tag)
+    made = soup(html, parser, element_classes=tag)
+    _flatten(made)
+    return made
+
+
+def _flatten(soup: Any) -> None:
+    """What lies too deep keeps its words and loses its form: to look at each with all that lies in it takes minutes."""
+    depths, deep = {id(soup): 0}, []
+    for element in soup.find_all(True):
+        depth = depths[id(element)] = depths[id(element.parent)] + 1
+        if depth == _DEEP and element.find(True, recursive=False):
+            deep.append(element)
+    for element in deep:
+        element.string = element.get_text("\n", strip=True)
 
 
 @functools.cache

@@ -79,13 +79,15 @@ class Blocks:
 
     def _chunk(self, node: ET.Element) -> Iterator[Block]:
         path = self._story.package.link(self._part, attribute(node, "id")).target
-        try:
-            text = chunk_text(self._story.package, path)
-        except MissingExtra:
-            raise
-        except Exception:  # noqa: BLE001 - whatever its reader stumbles on, the document around it is whole
-            text = ""
-        if text:
+        said = self._story.package.said
+        if path not in said:
+            try:
+                said[path] = [chunk_text(self._story.package, path)]
+            except MissingExtra:
+                raise
+            except Exception:  # noqa: BLE001 - whatever its reader stumbles on, the document around it is whole
+                said[path] = [""]
+        if text := said[path][0]:
             yield Block(text)
         else:
             self._story.leave_out("files within the document that cannot be read")

@@ -49,7 +49,8 @@ class Story:
     styles: Styles
     footnotes: dict[tuple[str, str], tuple[str, ET.Element]]  # kind and number to part and element
     comments: dict[str, tuple[str, str]]  # number to author and text
-    cited: list[tuple[str, str]] = field(default_factory=list)  # footnotes in the order of their marks
+    cited: dict[tuple[str, str], int] = field(default_factory=dict)  # numbers of footnotes
+    notes: list[tuple[str, ET.Element]] = field(default_factory=list)  # those in their order
     remarked: set[str] = field(default_factory=set)  # comments whose mark was met
     paragraphs: int = 0
     place: str = ""
@@ -210,8 +211,10 @@ class Inline:
         if key not in self._story.footnotes:
             self._story.leave_out(f"{kind}s that the file does not hold")
             return
-        self._story.cited.append(key)
-        self.pieces.append((f"[^{len(self._story.cited)}]", Look()))
+        if key not in self._story.cited:
+            self._story.notes.append(self._story.footnotes[key])
+            self._story.cited[key] = len(self._story.notes)
+        self.pieces.append((f"[^{self._story.cited[key]}]", Look()))
 
     def _comment(self, number: str) -> None:
         if number not in self._story.comments:
@@ -314,11 +317,7 @@ def _usual_text(node: ET.Element) -> str:
 def offered(control: ET.Element) -> str:
     """The entries of a content control that is a drop-down; of those that only ask to choose, none."""
     properties = child(control, "w:sdtPr")
-    items = (
-        (e for name in ("w:dropDownList", "w:comboBox") for e in descendants(properties, name))
-        if properties is not None
-        else ()
-    )
+    items = () if properties is None else descendants(properties, "w:dropDownList", "w:comboBox")
     entries = (
         attribute(e, "displayText") or attribute(e, "value")
         for holder in items

@@ -8,6 +8,7 @@ import io
 
 from support.cases import each
 from support.jobs import document_job
+from support.toolkit import png
 
 PICTURE, WORDS = b"\x89PNG picture", "# 锁的优化\n\n自旋锁".encode()
 
@@ -74,3 +75,16 @@ def test_a_file_of_a_note_that_is_called_as_a_secret_is_named_and_not_read(name:
     text, notes = read("<div>See there.</div>", resource(b"a word of the file", "text/plain", name))
     assert "a word of the file" not in text
     assert f"left out, files that hold secrets, by their names: {name}" in notes
+
+
+def test_a_picture_or_file_that_the_notes_do_not_hold_is_said_to_be_missing() -> None:
+    text, notes = read(f"<div>a {media(PICTURE, 'image/png')} {media(WORDS, 'text/markdown')}</div>")
+    assert "a [picture] [file]" in text
+    assert "left out, pictures and files that the file does not hold: 购物 list" in notes
+
+
+def test_a_picture_without_a_name_stands_where_the_note_has_it() -> None:
+    picture = png((400, 300))
+    text, notes = read(f"<div>a {media(picture, 'image/png')} b</div>", resource(picture, "image/png", ""))
+    assert "a [picture] b" in text
+    assert not any("does not hold" in note for note in notes)
