@@ -102,8 +102,9 @@ _ASCII_GAPS = dict.fromkeys(n for n in range(128) if chr(n).isspace() or chr(n) 
 _IN_KEYS = ("privatekey", "putty-user-key-file-", "age-secret-key-1", "age-plugin-", "untrustedcomment:")
 _DASHES = "[-\u2010-\u2015\u2212]"
 _PRIVATE_KEY = re.compile(
-    rf"{_DASHES}BEGIN[A-Z0-9]{{0,40}}PRIVATEKEY(?:BLOCK)?{_DASHES}"
-    rf"|{_DASHES}BEGINSSH2(?:ENCRYPTED)?PRIVATEKEY{_DASHES}"
+    # Its last line too: of a document the page may be asked for on which a key ends.
+    rf"{_DASHES}(?:BEGIN|END)[A-Z0-9]{{0,40}}PRIVATEKEY(?:BLOCK)?{_DASHES}"
+    rf"|{_DASHES}(?:BEGIN|END)SSH2(?:ENCRYPTED)?PRIVATEKEY{_DASHES}"
     r"|PuTTY-User-Key-File-\d"
     r"|AGE-SECRET-KEY-1|AGE-PLUGIN-[A-Z0-9-]{1,60}-1"
     r"|untrustedcomment:(?:minisign|signify|rsign)(?:encrypted)?secretkey",

@@ -171,6 +171,19 @@ async def test_a_secret_within_a_document_is_seen_in_the_text_that_would_go_out(
     assert not chats(sim)
 
 
+async def test_the_page_on_which_a_key_ends_is_not_read_either(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    begins, ends = KEY.splitlines()[:2], KEY.splitlines()[2:]
+    pages = ["\n".join(text_at(50, 700 - 20 * n, line) for n, line in enumerate(p)) for p in (begins, ends)]
+    (folders.cwd / "two.pdf").write_bytes(pdf(pages))
+    async with connect() as client:
+        for page in ("1", "2"):
+            said = await fail(client, "read_document", documents="two.pdf", pages=page)
+            assert said.startswith("forbidden_path: two.pdf holds a private key"), said
+    assert not chats(sim)
+
+
 def _with_attached(name: str, text: str) -> bytes:
     mail = EmailMessage()
     mail["Subject"] = "a"
