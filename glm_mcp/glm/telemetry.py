@@ -1,4 +1,4 @@
-"""One OpenTelemetry span for each attempt at the service, below the spans that the protocol library makes of a call.
+"""One OpenTelemetry span for each attempt at the service, below the span of the call.
 
 Names follow the GenAI conventions. Prompts and answers are never recorded. Without an exporter nothing is.
 """

@@ -37,7 +37,7 @@ from glm_mcp.server.deadlines import Deadlines
 from glm_mcp.server.garbage import call_ended
 from glm_mcp.server.handlers import Handlers
 from glm_mcp.server.prompts import PROMPTS
-from glm_mcp.server.protocol import Traced, describe, instructions, result
+from glm_mcp.server.protocol import describe, instructions, result, traced
 from glm_mcp.server.tally import Now, Tally
 from glm_mcp.settings import Settings
 from glm_mcp.settings_file import file_of
@@ -317,8 +317,8 @@ def build(app: App) -> Server[App]:
         on_get_prompt=app.redacted(handlers.get_prompt),
         on_completion=app.redacted(handlers.complete),
     )
-    traced = Traced({*schemas, *PROMPTS})
-    server.middleware[:] = [traced.outside, *server.middleware, traced.inside]
+    others = [m for m in server.middleware if type(m).__name__ != "OpenTelemetryMiddleware"]
+    server.middleware[:] = [traced({*schemas, *PROMPTS}), *others]
     if app.remote:
         server.middleware.append(introduced)
     return server

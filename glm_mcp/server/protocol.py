@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Collection, Mapping
-from dataclasses import replace
+from collections.abc import Collection, Coroutine
 from typing import Any, cast
 
 from mcp import types
-from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+from mcp.server.context import CallNext, HandlerResult, ServerMiddleware, ServerRequestContext
 from mcp.shared.exceptions import MCPError
+from opentelemetry import trace
+from opentelemetry.trace import SpanKind, Status, StatusCode
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+from glm_mcp import __version__
+from glm_mcp.text import ID_CHARS, clean
 from glm_mcp.tools.arguments import Reach
 from glm_mcp.tools.base import Content, Tool
 
@@ -18,6 +22,7 @@ Context = ServerRequestContext[Any, Any]
 
 # Characters that Claude Code is asked to show whole, a little over its budget in `clients`.
 LONG_RESULT = 60_000
+TRACE_CHARS = 1_000  # of each text by which a client names its own span; W3C asks for 512
 
 _PATHS = "Give local paths as they are (any format, any size)."
 _FAR = "It runs on another machine: give URLs, data URLs, or glm://files/ID; a path is answered with how to upload it."
@@ -70,49 +75,50 @@ def result(content: Content) -> types.CallToolResult:
     )
 
 
-class _Shown(dict[str, Any]):
-    """The params of a request as the SDK's span may show them; `whole`: as they are."""
+def traced(names: Collection[str]) -> ServerMiddleware[Any]:
+    """The span of a request, where somebody has set an exporter: below the one that the client names, its way told by our
+    names and codes alone. It stands in the place of the SDK's own, which has the words of clients and of errors, paths
+    among them, and reads any baggage on the event loop. `names`: of tools and prompts; another is a client's own word.
+    """
 
-    whole: Mapping[str, Any] | None
-
-
-class _Unsaid(MCPError):
-    """An error without its words, which may name a file; `whole`: with them."""
-
-    def __init__(self, whole: MCPError) -> None:
-        super().__init__(whole.error.code, "")
-        self.whole = whole
-
-
-class Traced:
-    """On both sides of the SDK's span of a request. `names`: of tools and prompts; another is a client's own words."""
-
-    def __init__(self, names: Collection[str]) -> None:
-        self._names = names
-
-    async def outside(self, ctx: Context, call_next: CallNext) -> HandlerResult:
-        """Lets pass, of what a client says of its own trace, two texts. The SDK reads all of it on the event loop: the blanks
-        in baggage, which nothing here uses, in the square of their number; and answers other types in a library's words.
-        """
+    def middleware(ctx: Context, call_next: CallNext) -> Coroutine[Any, Any, HandlerResult]:
+        if isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):  # nobody has set one
+            return cast("Coroutine[Any, Any, HandlerResult]", call_next(ctx))
         name = (ctx.params or {}).get("name")
-        shown = _Shown({"name": name} if isinstance(name, str) and name in self._names else {})
-        shown.whole, ctx = ctx.params, replace(ctx, params=shown)
-        if ctx.meta:
-            meta: dict[str, Any] = dict(ctx.meta)
-            meta.pop("baggage", None)
-            for field in ("traceparent", "tracestate"):
-                if not isinstance(meta.get(field), str):
-                    meta.pop(field, None)
-            ctx = replace(ctx, meta=cast(types.RequestParamsMeta, meta))
-        try:
-            return await call_next(ctx)
-        except _Unsaid as error:
-            raise error.whole from None
+        return _spanned(ctx, call_next, name if isinstance(name, str) and name in names else "")
 
-    async def inside(self, ctx: Context, call_next: CallNext) -> HandlerResult:
-        if isinstance(ctx.params, _Shown):
-            ctx = replace(ctx, params=ctx.params.whole)
+    return middleware
+
+
+async def _spanned(ctx: Context, call_next: CallNext, name: str) -> HandlerResult:
+    method = clean(ctx.method, ID_CHARS)
+    told = {"mcp.method.name": method, "mcp.protocol.version": ctx.protocol_version}
+    if ctx.request_id is not None:
+        told["jsonrpc.request.id"] = clean(ctx.request_id, ID_CHARS)
+    if name and method == "tools/call":
+        told |= {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": name}
+    elif name:
+        told["gen_ai.prompt.name"] = name
+    texts = ((field, (ctx.meta or {}).get(field)) for field in ("traceparent", "tracestate"))
+    above = {field: text for field, text in texts if isinstance(text, str) and len(text) <= TRACE_CHARS}
+    with trace.get_tracer("glm_mcp", __version__).start_as_current_span(
+        f"{method} {name}".rstrip(),
+        context=TraceContextTextMapPropagator().extract(above) if above else None,
+        kind=SpanKind.SERVER,
+        attributes=told,
+        record_exception=False,  # its words may name a file
+        set_status_on_exception=False,
+    ) as span:
         try:
-            return await call_next(ctx)
-        except MCPError as error:
-            raise _Unsaid(error) from None
+            result = await call_next(ctx)
+        except BaseException as error:
+            code = str(error.error.code) if isinstance(error, MCPError) else type(error).__name__
+            span.set_attribute("error.type", code)
+            if isinstance(error, MCPError):
+                span.set_attribute("rpc.response.status_code", code)
+            span.set_status(Status(StatusCode.ERROR))
+            raise
+        if isinstance(result, types.CallToolResult) and result.is_error:
+            span.set_attribute("error.type", "tool_error")
+            span.set_status(Status(StatusCode.ERROR))
+        return result

@@ -1,4 +1,4 @@
-"""One span an attempt, below the protocol library's own, with what the GenAI conventions name and no word of content."""
+"""One span an attempt, below that of the call, with what the GenAI conventions name and no word of content."""
 
 from __future__ import annotations
 
@@ -132,9 +132,12 @@ async def test_each_attempt_is_a_span_below_the_call_with_model_usage_and_reques
     assert second.attributes["server.address"] == "127.0.0.1"
     assert result.meta
     assert second.attributes["gen_ai.response.id"] == result.meta["glm"]["request_id"]
-    above = {first.parent, second.parent}
-    assert len(above) == 1
-    assert getattr(above.pop(), "name", "").startswith("tools/call"), "the protocol library's own span"
+    assert first.parent is second.parent
+    assert first.parent.name == "tools/call chat"
+    asked = first.parent.parent.get_span_context().span_id
+    assert [s.name for s in spans if s.number == asked] == ["MCP send tools/call chat"], (
+        "the client's own span"
+    )
     assert all(s.ended for s in spans)
     assert "secret question" not in str([s.attributes for s in spans])
     assert "fine" not in str([s.attributes for s in spans])
@@ -216,7 +219,7 @@ async def test_what_a_service_sends_is_short_and_clean_in_a_span_and_its_place_i
     assert str(served.attributes["gen_ai.response.finish_reasons"][0]).isprintable()
 
 
-async def test_a_span_of_the_library_has_no_name_or_path_that_a_client_chose(
+async def test_a_span_of_a_request_has_no_name_or_path_that_a_client_chose(
     connect: Connect, spans: list[Kept]
 ) -> None:
     async with connect() as client:

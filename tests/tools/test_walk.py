@@ -13,6 +13,7 @@ from typing import Any
 import anyio
 import httpx
 import pytest
+from opentelemetry import trace
 from support.calls import PACE
 from support.cases import each
 from support.connect import Connect
@@ -99,4 +100,6 @@ async def test_a_call_goes_through_each_folder_once_and_few_functions_on_its_way
     assert len(sim.received) == 1
     assert [folder for folder, _ in groupby(folder for folder, _ in wire.walk)] == ["server", "tools", "glm"]
     assert len(wire.stack) <= 8, wire.stack
-    assert len([f for f, _ in wire.walk if f != "glm"]) <= to_the_core, wire.walk
+    # One more where a test before in this process has set an exporter, which stays set.
+    exported = not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)
+    assert len([f for f, _ in wire.walk if f != "glm"]) <= to_the_core + exported, wire.walk
