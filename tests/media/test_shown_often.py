@@ -49,6 +49,101 @@ NAMED = {
 }
 
 
+COMMENTS = (
+    '<comments xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><authors><author>x</author></authors>'
+    f'<commentList><comment ref="A1" authorId="0"><text><t>said</t></text></comment></commentList>{EMPTY}</comments>'
+)
+
+
+def relations(kind: str, targets: list[str]) -> str:
+    rows = (f'<Relationship Id="c{n}" Type="x/{kind}" Target="{to}"/>' for n, to in enumerate(targets))
+    return f"<Relationships>{''.join(rows)}</Relationships>"
+
+
+def in_other_words(part: str, count: int = 300) -> list[str]:
+    """The name of a part, in other capitals each time."""
+    return ["".join(c.upper() if n >> i & 1 else c for i, c in enumerate(part)) for n in range(count)]
+
+
+def comments_of_a_sheet() -> tuple[bytes, str]:
+    name, made = READ["xlsx"]
+    beside = {
+        "xl/worksheets/_rels/sheet1.xml.rels": relations("comments", ["../comments1.xml"] * 300).encode(),
+        "xl/comments1.xml": COMMENTS.encode(),
+    }
+    return zipped({**members(made()), **beside}), name
+
+
+def heads_in_capitals() -> tuple[bytes, str]:
+    head = {
+        "word/_rels/document.xml.rels": relations(
+            "header", [f"{p}.xml" for p in in_other_words("abcdefghi")]
+        ),
+        "word/abcdefghi.xml": f"<w:hdr {W}>{para('head')}{EMPTY}</w:hdr>",
+    }
+    return docx(para("own"), head), "a.docx"
+
+
+def taken_in(targets: list[str], page: str) -> tuple[bytes, str]:
+    space = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    chunks = "".join(f'<w:altChunk xmlns:r="{space}" r:id="c{n}"/>' for n in range(len(targets)))
+    parts = {"word/_rels/document.xml.rels": relations("aFChunk", targets), "word/abcdefghi.htm": page}
+    return docx(chunks + para("own"), parts), "a.docx"
+
+
+def ofd_otherwise(part: str, element: str, place: str) -> tuple[bytes, str]:
+    """The sample of OFD, in which a part names another 300 times, each time by another way to it."""
+    name, made = READ["ofd"]
+    held = members(made())
+    one = re.search(rb"<%s\b(?:[^>]*/>|.*?</%s>)" % (element.encode(), element.encode()), held[part])
+    assert one
+    ways = (one[0].replace(place.encode(), b"./" * n + place.encode()) for n in range(300))
+    held[part] = held[part].replace(one[0], b"".join(ways))
+    before, end, after = held["Doc_0/Pages/0.xml"].rpartition(b"</")
+    held["Doc_0/Pages/0.xml"] = before + EMPTY.encode() + end + after
+    return zipped(held), name
+
+
+def dictionary_of_xps(pages: int, ways: int) -> tuple[bytes, str]:
+    """Pages that name one dictionary, each in so many ways."""
+    name, made = READ["xps"]
+    held = members(made())
+    begin, end, words = held["Documents/1/Pages/0.fpage"].decode().partition(">")
+    sources = "".join(f'<ResourceDictionary Source="/{"./" * n}r.dict"/>' for n in range(ways))
+    page = f"{begin}{end}<FixedPage.Resources>{sources}</FixedPage.Resources>{words}"
+    held["r.dict"] = f"<ResourceDictionary>{EMPTY}</ResourceDictionary>".encode()
+    held |= {f"Documents/1/Pages/p{n}.fpage": page.encode() for n in range(pages)}
+    listed = "".join(f'<PageContent Source="Pages/p{n}.fpage"/>' for n in range(pages))
+    document = held["Documents/1/FixedDoc.fdoc"].decode()
+    held["Documents/1/FixedDoc.fdoc"] = re.sub("<PageContent[^>]*/>", listed, document).encode()
+    return zipped(held), name
+
+
+def test_comments_that_a_sheet_names_again_and_again_are_read_ten_times() -> None:
+    pages, notes = read(*comments_of_a_sheet())
+    assert pages[0].count("said") == 10
+    assert "left out, parts that are named more than 10 times: xl/comments1.xml" in notes
+
+
+def test_a_part_is_one_however_its_name_is_written() -> None:
+    (text,), _ = read(*heads_in_capitals())
+    assert text.count("[page header: head]") == 1
+    (text,), notes = read(*taken_in([f"{p}.htm" for p in in_other_words("abcdefghi")], "<p>taken in"))
+    assert text.count("taken in") == 10
+    assert "left out, parts that are named more than 10 times: word/abcdefghi.htm" in notes
+    pages, _ = read(*ofd_otherwise("Doc_0/Document.xml", "ofd:Page", "Pages/0.xml"))
+    assert len(pages) == 10
+    pages, _ = read(*ofd_otherwise("OFD.xml", "ofd:DocRoot", "Doc_0/Document.xml"))
+    assert len(pages) == 1
+
+
+def test_pages_of_xps_may_share_what_they_use() -> None:
+    pages, notes = read(*dictionary_of_xps(30, 3))
+    assert len(pages) == 30
+    assert all("Words" in page for page in pages)
+    assert notes == []
+
+
 @each("what", NAMED)
 def test_a_part_that_is_named_again_and_again_is_read_ten_times(what: str) -> None:
     pages, notes = read(*again(*NAMED[what]))
@@ -111,6 +206,15 @@ MUCH: dict[str, Callable[[], tuple[bytes, str]]] = {
         f"{tag} in each other": (lambda tag=tag: _page(f"<{tag}>" * DEEP + "w"))  # type: ignore[misc]
         for tag in ("svg", "abbr title='a'", "select><option", "ruby><rt", "object", "svg><text")
     },
+    "comments of a sheet": comments_of_a_sheet,
+    "heads in capitals": heads_in_capitals,
+    "a page taken in, in capitals": lambda: taken_in(
+        [f"{p}.htm" for p in in_other_words("abcdefghi")], "<p>w" + "<b></b>" * 20_000
+    ),
+    "a large text taken in": lambda: taken_in(["abcdefghi.htm"] * 2_000, "<p>" + "taken in " * 100_000),
+    "pages of OFD by other ways": lambda: ofd_otherwise("Doc_0/Document.xml", "ofd:Page", "Pages/0.xml"),
+    "a dictionary of XPS on many pages": lambda: dictionary_of_xps(300, 1),
+    "a dictionary of XPS by other ways": lambda: dictionary_of_xps(1, 300),
     "a formula in many spans": lambda: _page("<span>" * DEEP + "<math><mi>x</mi></math>"),
     "fields with a list": lambda: _page("<datalist id='q'></datalist>" + "<input list='q'>w " * DEEP),
     "quotes in a list of people": lambda: _mail("To: " + '"' * 100_000),
