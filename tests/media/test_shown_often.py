@@ -191,6 +191,51 @@ def test_a_header_of_a_mail_that_is_too_long_to_be_parsed_stands_as_it_is() -> N
     assert text.endswith("words")
 
 
+@each("encoding", ["utf-8", "gb18030"])
+def test_a_long_header_in_bare_letters_is_read_as_a_short_one(encoding: str) -> None:
+    people = ", ".join(f"王小明{n} <j{n}@b.example>" for n in range(900))
+    (text,), _ = read(f"From: a@b.example\nTo: {people}\nSubject: 锁\n\nwords\n".encode(encoding), "a.eml")
+    assert "王小明899 <j899@b.example>" in text
+
+
+def test_one_word_of_no_known_encoding_leaves_the_others_of_a_long_header_decoded() -> None:
+    people = ", ".join(f"=?nonesuch?q?abc?= <j{n}@b.example>" for n in range(500))
+    (text,), _ = read(
+        f"From: a@b.example\nTo: {people}, =?utf-8?b?5p2O5Zub?= <l@x.example>\n\nw\n".encode(), "a.eml"
+    )
+    assert "李四 <l@x.example>" in text
+
+
+@each(
+    "header",
+    [
+        "To: x",
+        "Content-Type: text/plain; x=",
+        "Content-Disposition: inline; x=",
+        "Content-Transfer-Encoding: ",
+    ],
+)
+def test_brackets_in_brackets_of_a_header_do_not_cost_the_mail(header: str) -> None:
+    (text,), _ = read(*_mail(header + "(" * 3_000))
+    assert text.endswith("words")
+
+
+def test_the_type_of_a_part_is_known_where_much_follows_it() -> None:
+    (text,), _ = read(*_mail(f'Content-Type: text/html; charset=utf-8; x="{"a" * 6_000}"'))
+    assert text.endswith("words")
+    name = f'From: a@b.example\nContent-Type: text/html; x="{"(" * 6_000}"\n\n<b>bold</b>\n'
+    (text,), _ = read(name.encode(), "a.eml")
+    assert text.endswith("**bold**")
+
+
+_QUOTES = '"' * 9_900
+
+
+def _people(count: int) -> str:
+    """Headers that each take long to parse."""
+    return "".join(f"Content-Type: message/rfc822\n\nTo: {n}{_QUOTES}\n\nw\n--q\n" for n in range(count))
+
+
 def _mail(header: str) -> tuple[bytes, str]:
     return f"From: a@b.example\n{header}\n\nwords\n".encode(), "a.eml"
 
@@ -220,6 +265,18 @@ MUCH: dict[str, Callable[[], tuple[bytes, str]]] = {
     "quotes in a list of people": lambda: _mail("To: " + '"' * 100_000),
     "comments in a list of people": lambda: _mail("Cc: " + "(a)" * 30_000),
     "comments in a type": lambda: _mail("Content-Type: text/plain; x=" + "(a)" * 30_000),
+    "words of a long header": lambda: _mail("To: " + "=?utf-8?q?a?= " * 200_000),
+    "many headers below the bounds": lambda: _mail(
+        f"Content-Type: multipart/mixed; boundary=q\n\n--q\n{_people(20)}"
+    ),
+    "many mails below the bounds": lambda: (
+        "".join(f"From a@b Mon Nov  2 10:00:00 2026\nTo: {n}{_QUOTES}\n\nw\n\n" for n in range(20)).encode(),
+        "a.mbox",
+    ),
+    "types below the bounds": lambda: _mail(
+        "Content-Type: multipart/mixed; boundary=q\n\n"
+        + "".join(f"--q\nContent-Type: text/plain; x{n}={'(a)' * 1_600}\n\nw\n" for n in range(60))
+    ),
     "defects of an encoding": lambda: _mail("Content-Transfer-Encoding: " + "<" * 100_000),
 }
 
