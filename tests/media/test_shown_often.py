@@ -172,6 +172,19 @@ def test_what_lies_too_deep_in_a_page_keeps_its_words() -> None:
     assert re.fullmatch(r"first\s+(\*\*)?deep(\*\*)?\s+words\s+last", text)
 
 
+@each("deep", [260, 300, 2_000])
+def test_what_lies_too_deep_in_a_page_keeps_its_tables_links_and_pictures(deep: int) -> None:
+    held = (
+        '<p>a <a href="http://x.example/1">link</a> <img src="a.png" alt="a chart"> <input value="typed"></p>'
+        '<p style="display: none">hidden</p><table><tr><th>h</th></tr><tr><td>c</td></tr></table><ul><li>one<li>two</ul>'
+    )
+    text = html_markdown(f"{'<div>' * deep}{held}{'</div>' * deep}")
+    assert (
+        text
+        == "a [link](http://x.example/1) [picture: a chart] typed\n\n| h |\n| --- |\n| c |\n\n- one\n- two"
+    )
+
+
 def test_a_page_that_says_what_stands_for_a_table_here_has_its_table_once() -> None:
     table = "<table><tr><th>a</th><th>b</th></tr><tr><td>1</td><td>2</td></tr></table>"
     assert html_markdown(f"{table}<p>{'GLMTABLE0ELBATMLG ' * 1_000}").count("| 1 | 2 |") == 1
