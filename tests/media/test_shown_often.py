@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import re
 import time
@@ -15,6 +16,8 @@ from support.made_documents import docx, para, zipped
 from support.specimens import members
 
 from glm_mcp.media.documents.html import html_markdown
+from glm_mcp.media.documents.pages import LeftOut
+from glm_mcp.media.documents.web.along import PicturesAlong, parts_of
 
 W = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
 EMPTY = "<zz/>" * 60_000  # of any part: much to read that says nothing
@@ -183,6 +186,21 @@ def test_what_lies_too_deep_in_a_page_keeps_its_tables_links_and_pictures(deep: 
         text
         == "a [link](http://x.example/1) [picture: a chart] typed\n\n| h |\n| --- |\n| c |\n\n- one\n- two"
     )
+
+
+def test_pictures_beyond_what_is_looked_at_of_a_page_are_said_to_be_left_out() -> None:
+    along, left_out = PicturesAlong(), LeftOut()
+    along.add("first.png", bytes(150_000_000))
+    assert along.add("second.png", bytes(60_000_000)) == ""
+    assert along.add("small.png", b"small")
+    parts_of({1: along.counted()}, "a.html", left_out)
+    assert left_out.notes() == ["left out, pictures beyond 2,000, or 200 MB, of a page or mail: second.png"]
+
+
+def test_a_page_of_very_many_pictures_says_that_some_are_left_out() -> None:
+    data = (base64.b64encode(b"\x89PNG%d" % number).decode() for number in range(2_001))
+    _, notes = read(*_page("".join(f'<img src="data:image/png;base64,{one}">' for one in data)))
+    assert "left out, pictures beyond 2,000, or 200 MB, of a page or mail: picture.png" in notes
 
 
 def test_a_page_that_says_what_stands_for_a_table_here_has_its_table_once() -> None:
