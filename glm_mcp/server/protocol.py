@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any, cast
 
 from mcp import types
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.shared.exceptions import MCPError
+from mcp_types import methods
 
+from glm_mcp.text import clean
 from glm_mcp.tools.arguments import Reach
 from glm_mcp.tools.base import Content, Tool
 
@@ -70,10 +72,15 @@ def result(content: Content) -> types.CallToolResult:
     )
 
 
-class _Shown(dict[str, Any]):
-    """The params of a request as the SDK's span may show them; `whole`: as they are."""
+_METHODS = methods.SPEC_CLIENT_METHODS | methods.SPEC_CLIENT_NOTIFICATION_METHODS
+_OTHER = "_OTHER"  # what OpenTelemetry calls a method that none knows
+_ID = 64  # characters of the id of a request
 
-    whole: Mapping[str, Any] | None
+
+class _Shown(dict[str, Any]):
+    """The params of a request as the SDK's span may show them; `whole`: the request with all its words."""
+
+    whole: Context
 
 
 class _Unsaid(MCPError):
@@ -85,7 +92,9 @@ class _Unsaid(MCPError):
 
 
 class Traced:
-    """On both sides of the SDK's span of a request. `names`: of tools and prompts; another is a client's own words."""
+    """On both sides of the SDK's span of a request. `names`: of tools and prompts; another is a client's own words, as is a
+    method of no version of the protocol.
+    """
 
     def __init__(self, names: Collection[str]) -> None:
         self._names = names
@@ -94,9 +103,8 @@ class Traced:
         """Lets pass, of what a client says of its own trace, two texts. The SDK reads all of it on the event loop: the blanks
         in baggage, which nothing here uses, in the square of their number; and answers other types in a library's words.
         """
-        name = (ctx.params or {}).get("name")
+        name, ident = (ctx.params or {}).get("name"), ctx.request_id
         shown = _Shown({"name": name} if isinstance(name, str) and name in self._names else {})
-        shown.whole, ctx = ctx.params, replace(ctx, params=shown)
         if ctx.meta:
             meta: dict[str, Any] = dict(ctx.meta)
             meta.pop("baggage", None)
@@ -104,15 +112,16 @@ class Traced:
                 if not isinstance(meta.get(field), str):
                     meta.pop(field, None)
             ctx = replace(ctx, meta=cast(types.RequestParamsMeta, meta))
+        shown.whole = ctx
+        method = ctx.method if ctx.method in _METHODS else _OTHER
+        ident = clean(ident, _ID) if isinstance(ident, str) else ident
         try:
-            return await call_next(ctx)
+            return await call_next(replace(ctx, method=method, params=shown, request_id=ident))
         except _Unsaid as error:
             raise error.whole from None
 
     async def inside(self, ctx: Context, call_next: CallNext) -> HandlerResult:
-        if isinstance(ctx.params, _Shown):
-            ctx = replace(ctx, params=ctx.params.whole)
         try:
-            return await call_next(ctx)
+            return await call_next(ctx.params.whole if isinstance(ctx.params, _Shown) else ctx)
         except MCPError as error:
             raise _Unsaid(error) from None
