@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 import re
 import time
@@ -14,10 +13,6 @@ from support.format_samples import READ
 from support.jobs import document_job
 from support.made_documents import docx, para, zipped
 from support.specimens import members
-
-from glm_mcp.media.documents.html import html_markdown
-from glm_mcp.media.documents.pages import LeftOut
-from glm_mcp.media.documents.web.along import PicturesAlong, parts_of
 
 W = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
 EMPTY = "<zz/>" * 60_000  # of any part: much to read that says nothing
@@ -122,6 +117,27 @@ def dictionary_of_xps(pages: int, ways: int) -> tuple[bytes, str]:
     return zipped(held), name
 
 
+def object_of_a_text() -> tuple[bytes, str]:
+    """A text that shows one object 300 times."""
+    name, made = READ["odt"]
+    held = members(made())
+    frame = (
+        '<d:frame xmlns:d="urn:oasis:names:tc:opendocument:xmlns:drawing:1.0" xmlns:l="http://www.w3.org/1999/xlink">'
+        '<d:object l:href="./Object 1"/></d:frame>'
+    )
+    held["content.xml"] = held["content.xml"].replace(b"</text:p>", frame.encode() * 300 + b"</text:p>", 1)
+    held["Object 1/content.xml"] = (
+        f"<o><chart><chart><title><p>A chart</p></title></chart></chart>{EMPTY}</o>".encode()
+    )
+    return zipped(held), name
+
+
+def test_an_object_that_a_text_shows_again_and_again_stands_ten_times() -> None:
+    (text,), notes = read(*object_of_a_text())
+    assert text.count("A chart") == 10
+    assert "left out, parts that are named more than 10 times: Object 1" in notes
+
+
 def test_comments_that_a_sheet_names_again_and_again_are_read_ten_times() -> None:
     pages, notes = read(*comments_of_a_sheet())
     assert pages[0].count("said") == 10
@@ -168,51 +184,6 @@ def test_a_file_that_word_takes_in_again_and_again_stands_each_time() -> None:
     parts = {"word/_rels/document.xml.rels": relations, "word/c.htm": "<p>taken in</p>"}
     (text,), _ = read(docx(chunk * 3 + para("own"), parts), "a.docx")
     assert text.split("\n\n") == ["taken in"] * 3 + ["own"]
-
-
-def test_what_lies_too_deep_in_a_page_keeps_its_words() -> None:
-    text = html_markdown(f"<p>first</p>{'<div>' * 2_000}<b>deep</b> words{'</div>' * 2_000}<p>last</p>")
-    assert re.fullmatch(r"first\s+(\*\*)?deep(\*\*)?\s+words\s+last", text)
-
-
-@each("deep", [260, 300, 2_000])
-def test_what_lies_too_deep_in_a_page_keeps_its_tables_links_and_pictures(deep: int) -> None:
-    held = (
-        '<p>a <a href="http://x.example/1">link</a> <img src="a.png" alt="a chart"> <input value="typed"></p>'
-        '<p style="display: none">hidden</p><table><tr><th>h</th></tr><tr><td>c</td></tr></table><ul><li>one<li>two</ul>'
-    )
-    text = html_markdown(f"{'<div>' * deep}{held}{'</div>' * deep}")
-    assert (
-        text
-        == "a [link](http://x.example/1) [picture: a chart] typed\n\n| h |\n| --- |\n| c |\n\n- one\n- two"
-    )
-
-
-def test_pictures_beyond_what_is_looked_at_of_a_page_are_said_to_be_left_out() -> None:
-    along, left_out = PicturesAlong(), LeftOut()
-    along.add("first.png", bytes(150_000_000))
-    assert along.add("second.png", bytes(60_000_000)) == ""
-    assert along.add("small.png", b"small")
-    parts_of({1: along.counted()}, "a.html", left_out)
-    assert left_out.notes() == ["left out, pictures beyond 2,000, or 200 MB, of a page or mail: second.png"]
-
-
-def test_a_page_of_very_many_pictures_says_that_some_are_left_out() -> None:
-    data = (base64.b64encode(b"\x89PNG%d" % number).decode() for number in range(2_001))
-    _, notes = read(*_page("".join(f'<img src="data:image/png;base64,{one}">' for one in data)))
-    assert "left out, pictures beyond 2,000, or 200 MB, of a page or mail: picture.png" in notes
-
-
-def test_a_page_that_says_what_stands_for_a_table_here_has_its_table_once() -> None:
-    table = "<table><tr><th>a</th><th>b</th></tr><tr><td>1</td><td>2</td></tr></table>"
-    assert html_markdown(f"{table}<p>{'GLMTABLE0ELBATMLG ' * 1_000}").count("| 1 | 2 |") == 1
-
-
-def test_fields_of_a_page_find_the_list_of_their_entries_before_or_behind_them() -> None:
-    entries = "<datalist id='{0}'><option>{0} one</option></datalist>"
-    text = html_markdown(f"{entries.format('p')}<input list='p'> <input list='q'>{entries.format('q')}")
-    assert "p one" in text
-    assert "q one" in text
 
 
 def test_a_header_of_a_mail_that_is_too_long_to_be_parsed_stands_as_it_is() -> None:
@@ -283,6 +254,7 @@ MUCH: dict[str, Callable[[], tuple[bytes, str]]] = {
         for tag in ("svg", "abbr title='a'", "select><option", "ruby><rt", "object", "svg><text")
     },
     "comments of a sheet": comments_of_a_sheet,
+    "an object of a text": object_of_a_text,
     "heads in capitals": heads_in_capitals,
     "a page taken in, in capitals": lambda: taken_in(
         [f"{p}.htm" for p in in_other_words("abcdefghi")], "<p>w" + "<b></b>" * 20_000
