@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from urllib.parse import SplitResult, urlsplit
 
 # What stands where a value should: a reference that a client was to replace, or the words of an example.
 _PLACEHOLDER = re.compile(
@@ -87,3 +88,14 @@ def parted_folders(value: str) -> list[str]:
         one = len(several) == 1 or os.path.exists(os.path.expanduser(unquoted(part)))  # noqa: PTH110, PTH111 - these do not raise
         parts += [part] if one else several
     return parts
+
+
+def server_url(url: str) -> SplitResult | None:
+    """The parts of the address of a server of ours, as people write it; None for what is no address, or has a login or a query in it."""
+    try:
+        parts = urlsplit(url.strip())
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
+            return None
+    except ValueError:  # of brackets, or of a port beyond all ports
+        return None
+    return None if "@" in parts.netloc or parts.query or re.search(r"\s", parts.netloc) else parts

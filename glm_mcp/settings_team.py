@@ -17,7 +17,7 @@ from pydantic import (
     field_validator,
 )
 
-from glm_mcp.setting_values import is_placeholder, unquoted, whole_path
+from glm_mcp.setting_values import is_placeholder, server_url, unquoted, whole_path
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -184,11 +184,9 @@ class TeamSettings(BaseModel):
     @field_validator("public_url")
     @classmethod
     def _bare_url(cls, value: str | None) -> str | None:
-        parts = urlsplit((value or "http://-").rstrip("/").removesuffix("/mcp"))
+        parts = server_url((value or "http://-").rstrip("/").removesuffix("/mcp"))
         if (
-            parts.scheme not in ("http", "https")
-            or not parts.hostname
-            or "@" in parts.netloc
+            parts is None
             or parts[2:] != ("",) * 3
             # It stands in commands that people copy.
             or not re.fullmatch(r"[A-Za-z0-9._:\[\]-]+", parts.netloc)

@@ -256,7 +256,7 @@ def install(ctx: click.Context, /, host: str | None, scope: str, *, ask_key: boo
 def key(
     ctx: click.Context, variable: str | None, platform: str | None, *, untried: bool, show: bool, remove: bool
 ) -> None:
-    """Store the API key: ask for it (or read stdin), try it with one free call, write it to the settings file."""
+    """Store the API key: ask for it (or read stdin), try it with a free call, write it to the settings file."""
     from glm_mcp.cli import key as keys
 
     env_file = ctx.obj["env_file"]

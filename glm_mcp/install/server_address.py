@@ -12,15 +12,12 @@ from glm_mcp.errors import ConfigError
 from glm_mcp.install.entry import Bearer
 from glm_mcp.install.wish import Wish
 from glm_mcp.installation import Machine
+from glm_mcp.setting_values import server_url
 
 
 def address_of(url: str, option: str) -> str:
     """The address as it is written, with /mcp. `option`: by which it was given. Raises ConfigError."""
-    try:
-        parts = urlsplit(url.strip())
-    except ValueError:  # brackets without an address
-        parts = urlsplit("")
-    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc or parts.query:
+    if (parts := server_url(url)) is None:
         shown = "an address with a login or a query" if "@" in url or "?" in url else repr(url)
         raise ConfigError(
             f"{shown} is no address of a server",

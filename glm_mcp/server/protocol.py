@@ -9,6 +9,7 @@ from typing import Any, cast
 from mcp import types
 from mcp.server.context import CallNext, HandlerResult, ServerMiddleware, ServerRequestContext
 from mcp.shared.exceptions import MCPError
+from mcp_types import methods
 from opentelemetry import trace
 from opentelemetry.trace import SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
@@ -75,10 +76,15 @@ def result(content: Content) -> types.CallToolResult:
     )
 
 
+_METHODS = methods.SPEC_CLIENT_METHODS | methods.SPEC_CLIENT_NOTIFICATION_METHODS
+_OTHER = "_OTHER"  # what OpenTelemetry calls a method that none knows
+
+
 def traced(names: Collection[str]) -> ServerMiddleware[Any]:
     """The span of a request, where somebody has set an exporter: below the one that the client names, its way told by our
     names and codes alone. It stands in the place of the SDK's own, which has the words of clients and of errors, paths
-    among them, and reads any baggage on the event loop. `names`: of tools and prompts; another is a client's own word.
+    among them, and reads any baggage on the event loop. `names`: of tools and prompts; another is a client's own word, as is a
+    method of no version of the protocol.
     """
 
     def middleware(ctx: Context, call_next: CallNext) -> Coroutine[Any, Any, HandlerResult]:
@@ -91,7 +97,7 @@ def traced(names: Collection[str]) -> ServerMiddleware[Any]:
 
 
 async def _spanned(ctx: Context, call_next: CallNext, name: str) -> HandlerResult:
-    method = clean(ctx.method, ID_CHARS)
+    method = ctx.method if ctx.method in _METHODS else _OTHER
     told = {"mcp.method.name": method, "mcp.protocol.version": ctx.protocol_version}
     if ctx.request_id is not None:
         told["jsonrpc.request.id"] = clean(ctx.request_id, ID_CHARS)

@@ -107,7 +107,10 @@ async def test_a_stream_is_known_however_its_type_is_written(tmp_path: Path) -> 
     assert await said(tmp_path, 200, b"data: " + body + b"\n\n", "Text/Event-Stream") == "well"
 
 
-@each("url", ["glm.example", "http://[", "http://user:hunter2@["])
+@each(
+    "url",
+    ["glm.example", "http://[", "http://user:hunter2@[", "http://a:99999/mcp", "http://a:port", "http://a b"],
+)
 def test_what_is_no_address_is_refused_and_no_login_in_it_shown(url: str, tmp_path: Path) -> None:
     done = ran([*COMMAND, "connect", url], environment(tmp_path, None), tmp_path)
     assert done.returncode == 1

@@ -19,7 +19,9 @@ from opentelemetry.context import Context
 from opentelemetry.trace import NonRecordingSpan, SpanContext, Status, StatusCode, TraceFlags
 from support.calls import answering, ask, client_of
 from support.connect import Connect
+from support.http_server import ACCEPT
 from support.processes import ran
+from support.served import served
 from support.toolkit import call, fail, say, text_of
 
 from glm_mcp.errors import ContentBlocked
@@ -240,6 +242,24 @@ async def test_a_span_of_a_request_has_no_name_or_path_that_a_client_chose(
     assert "words-of-mine" not in str([(s.name, s.attributes, s.said) for s in served])
     assert asked_of["resources/read"].status is StatusCode.ERROR
     assert asked_of["prompts/get"].name == "prompts/get ocr"
+
+
+async def test_a_method_that_a_client_makes_up_is_none_of_a_span_and_an_id_is_cut_short_there(
+    app_of: Any, spans: list[Kept]
+) -> None:
+    ident = "x" * 900
+    begin = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "a", "version": "1"}}
+    with anyio.fail_after(30):
+        async with served(app_of(remote=True)) as url, httpx.AsyncClient(trust_env=False) as http:
+            for method, params in (("initialize", begin), ("words-of-mine/list", {"name": "words-of-mine"})):
+                asked = {"jsonrpc": "2.0", "id": ident, "method": method, "params": params}
+                answer = await http.post(f"{url}/mcp", json=asked, headers=ACCEPT)
+                http.headers.update({k: v for k, v in answer.headers.items() if k == "mcp-session-id"})
+                assert ident in answer.text
+    assert "-32601" in answer.text
+    assert {s.name for s in spans} >= {"initialize", "_OTHER"}
+    assert "words-of-mine" not in str([(s.name, s.attributes) for s in spans])
+    assert ident not in str([s.attributes for s in spans])
 
 
 async def test_the_model_that_a_caller_names_is_clean_in_a_span(

@@ -230,7 +230,19 @@ def test_a_token_is_referred_to_where_the_server_asks_for_one(machine: Machine) 
     assert file_of("cline", machine).stat().st_mode & 0o777 == 0o600
 
 
-@each("url", ["8000", "ftp://a/mcp", "http://", "http://[", "http://user:pw@a/mcp"])
+@each(
+    "url",
+    [
+        "8000",
+        "ftp://a/mcp",
+        "http://",
+        "http://[",
+        "http://a:99999",
+        "http://a:x",
+        "http://a b/mcp",
+        "http://user:pw@a/mcp",
+    ],
+)
 def test_what_is_no_address_is_refused(url: str, machine: Machine) -> None:
     with pytest.raises(ConfigError, match="no address"):
         install("cline", Wish(url=url), machine, COMMAND)

@@ -232,6 +232,7 @@ def test_folders_are_not_read_for_whoever_comes(app_of: Any, tmp_path: Path) -> 
         ("GLM_PUBLIC_URL", "glm.example.org"),
         ("GLM_PUBLIC_URL", "https://a:b@glm.example.org"),
         ("GLM_PUBLIC_URL", "https://glm.example.org/x"),
+        ("GLM_PUBLIC_URL", "https://glm.example.org:99999"),
         ("GLM_ALLOWED_HOSTS", "https://glm.example.org"),
         ("GLM_ALLOWED_HOSTS", "*"),
         ("GLM_SESSION_SECRET", "short"),

@@ -35,6 +35,7 @@ from glm_mcp.glm.network.proxy import proxy_for
 from glm_mcp.glm.threads import in_thread, in_thread_if
 from glm_mcp.media.kept.uploads import is_upload
 from glm_mcp.media.sources.urls import show
+from glm_mcp.setting_values import server_url
 from glm_mcp.text import clean
 
 if TYPE_CHECKING:
@@ -72,11 +73,7 @@ LATEST_S = 86_400.0  # a server that says to come again later than that says not
 
 def address_of(url: str) -> str:
     """The address of a server, without /mcp. Raises ConfigError."""
-    try:
-        parts = urlsplit(url.strip())
-    except ValueError:  # brackets without an address
-        parts = urlsplit("")
-    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc or parts.query:
+    if (parts := server_url(url)) is None:
         secret = "@" in url or "?" in url
         shown = "an address with a login or a query" if secret else repr(url)
         raise ConfigError(

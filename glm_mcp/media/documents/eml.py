@@ -15,7 +15,7 @@ from glm_mcp.errors import UnsupportedMedia
 from glm_mcp.media.charset import decode
 from glm_mcp.media.documents.common.cards import card_text
 from glm_mcp.media.documents.common.shown import PagesShown, within
-from glm_mcp.media.documents.containers.headers import Once
+from glm_mcp.media.documents.containers.headers import Once, enough
 from glm_mcp.media.documents.containers.mail import Mail
 from glm_mcp.media.documents.containers.mail_pictures import MailPictures
 from glm_mcp.media.documents.containers.signed import signed_content
@@ -80,10 +80,12 @@ def read_mail(data: bytes, spec: str | None, name: str, encoding: str | None) ->
     return mail_of(data, name, encoding).facts("eml", spec, name)
 
 
-def mail_of(data: bytes, name: str, encoding: str | None = None, depth: int = 0) -> Mail:
-    """A whole mail with those attached to it. Raises MissingExtra."""
+def mail_of(
+    data: bytes, name: str, encoding: str | None = None, depth: int = 0, work: list[int] | None = None
+) -> Mail:
+    """A whole mail with those attached to it. `work`: as of `Once`, of a file of several. Raises MissingExtra."""
     own = _CHARSET.search(data)
-    policy = Once(encoding or (own[1].decode() if own else ""))
+    policy = Once(encoding or (own[1].decode() if own else ""), enough() if work is None else work)
     return _read(email.message_from_bytes(data, policy=policy), name, encoding, depth)
 
 
@@ -102,7 +104,7 @@ def _read(message: EmailMessage | Message, name: str, encoding: str | None, dept
             continue
         payload = _payload(part)
         if kind in _SEALED and depth < _DEPTH:
-            _unseal(payload, mail, name, encoding, depth)
+            _unseal(message, payload, mail, name, encoding, depth)
         if kind == "application/pgp-encrypted":  # which says so of the part after it
             mail.bodies.append("[the text of this mail is encrypted (PGP)]")
             continue
@@ -157,13 +159,15 @@ def _report(part: Any) -> str:
     return "\n\n".join(filter(None, said))
 
 
-def _unseal(payload: bytes, mail: Mail, name: str, encoding: str | None, depth: int) -> None:
+def _unseal(
+    message: EmailMessage | Message, payload: bytes, mail: Mail, name: str, encoding: str | None, depth: int
+) -> None:
     """Adds a mail that is signed as a whole; a word on one that is encrypted."""
     content = signed_content(payload)
     if not content:
         mail.bodies.append("[the text of this mail is encrypted (S/MIME)]")
         return
-    sealed = mail_of(content, name, encoding, depth + 1)
+    sealed = mail_of(content, name, encoding, depth + 1, getattr(message.policy, "work", None))
     mail.bodies.append(sealed.markdown())
     mail.pictures += sealed.pictures
 
@@ -290,9 +294,9 @@ def mailbox_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any],
     """A mailbox (mbox), one page a mail. Raises InvalidRequest (pages), MissingExtra."""
     name = params["name"]
     mails, left_out = _BETWEEN.split(file.read())[1:], LeftOut()
-    rows = list[tuple[int, str, str, str]]()
+    rows, work = list[tuple[int, str, str, str]](), enough()
     for n in choose(params.get("pages"), len(mails), name, unit="mail"):
-        mail = _in_box(mails[n - 1], params)
+        mail = _in_box(mails[n - 1], params, work)
         rows.append((n, f"mail {n}", mail.markdown(), mail.why(name, left_out, f"mail {n}")))
     return result("mbox", rows, len(mails), left_out.notes()), []
 
@@ -307,11 +311,11 @@ def pictures_of_box(file: BinaryIO, params: dict[str, Any], left_out: LeftOut) -
     """As of `pages_shown`. Raises InvalidRequest, MissingExtra."""
     file.seek(0)
     mails = _BETWEEN.split(file.read())[1:]
-    numbers = within(params["numbers"], len(mails), params["name"], "mail")
+    numbers, work = within(params["numbers"], len(mails), params["name"], "mail"), enough()
     return pages_of(
-        {n: _in_box(mails[n - 1], params).pictures for n in numbers}, "mail", params["name"], left_out
+        {n: _in_box(mails[n - 1], params, work).pictures for n in numbers}, "mail", params["name"], left_out
     )
 
 
-def _in_box(data: bytes, params: dict[str, Any]) -> Mail:
-    return mail_of(_QUOTED.sub(rb"\1", data), params["name"], params.get("encoding"))
+def _in_box(data: bytes, params: dict[str, Any], work: list[int]) -> Mail:
+    return mail_of(_QUOTED.sub(rb"\1", data), params["name"], params.get("encoding"), work=work)

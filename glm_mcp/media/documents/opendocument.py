@@ -13,6 +13,7 @@ from xml.etree import ElementTree as ET
 
 from glm_mcp.errors import UnsupportedMedia
 from glm_mcp.media.documents.about import of_open_document, with_about
+from glm_mcp.media.documents.common.few_times import FewTimes
 from glm_mcp.media.documents.common.shown import marked, why_shown
 from glm_mcp.media.documents.common.slide_name import slide_name
 from glm_mcp.media.documents.common.sources import of_marks, source_lines
@@ -138,6 +139,11 @@ class Writer:
     inline: Inline
     numbering: Numbering
     left_out: LeftOut = field(default_factory=LeftOut)
+    _named: FewTimes = field(init=False)
+    _charts: dict[str, list[str] | None] = field(default_factory=dict)  # by the objects that frames show
+
+    def __post_init__(self) -> None:
+        self._named = FewTimes(self.left_out)
 
     def blocks(self, node: ET.Element) -> Iterator[str]:
         for child in node:
@@ -207,23 +213,26 @@ class Writer:
         holder = next((e for e in node if local(e) == "object"), None)
         if holder is None:
             return None
-        tree: ET.Element | None = holder  # in a file that is one XML file
-        if all(local(e) != "document" for e in holder):
-            target = posixpath.normpath(attribute(holder, "href")).removeprefix("./")
-            if not target or target.startswith((".", "/")):
-                return None
+        if any(local(e) == "document" for e in holder):  # in a file that is one XML file
+            return self._chart(holder)
+        target = posixpath.normpath(attribute(holder, "href")).removeprefix("./")
+        if not target or target.startswith((".", "/")):
+            return None
+        if not self._named.has_not_met(target):
+            return []
+        if target not in self._charts:
             try:
                 tree = parse(self.archive, f"{target}/content.xml", self.name)
+                self._charts[target] = None if tree is None else self._chart(tree)
             except UnsupportedMedia:
                 self.left_out.add("objects that are damaged", target)
-                return []
-        chart = (
-            None if tree is None else next((e for e in tree.iter() if local(e) == "chart" and len(e)), None)
-        )
+                self._charts[target] = []
+        return self._charts[target]
+
+    def _chart(self, tree: ET.Element) -> list[str] | None:
+        chart = next((e for e in tree.iter() if local(e) == "chart" and len(e)), None)
         if chart is None:
-            words = (
-                [] if tree is None else [self.inline.text(e) for e in tree.iter() if local(e) in ("p", "h")]
-            )
+            words = [self.inline.text(e) for e in tree.iter() if local(e) in ("p", "h")]
             return list(filter(None, words)) or None
         titles = [
             self.inline.text(p)

@@ -53,7 +53,8 @@ def _listed(
     for e in tree if tree is not None else ():
         if local(e) == tag:
             link = next((attribute(rel, "id") for rel in e if local(rel) == "Rel"), "")
-            path = posixpath.normpath(posixpath.join("/", folder, targets.get(link, "")))[1:]
+            target = targets.get(link, "")
+            path = posixpath.normpath(posixpath.join("/", folder, target))[1:] if target else ""
             found.append(
                 (
                     attribute(e, "ID"),

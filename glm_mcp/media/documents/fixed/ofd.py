@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import posixpath
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, BinaryIO
@@ -103,7 +104,7 @@ def _documents(elements: Sequence[ET.Element]) -> dict[str, str]:
     roots: dict[str, str] = {}
     for e in elements:
         if local(e) == "DocRoot" and e.text:
-            roots[e.text.strip().lstrip("/")] = ""
+            roots[posixpath.normpath(posixpath.join("/", e.text.strip()))[1:]] = ""
         elif local(e) == "Signatures" and roots:
             roots[next(reversed(roots))] = e.text or ""
     return roots

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from xml.etree import ElementTree as ET
 
 from glm_mcp.errors import MediaTooLarge, UnsupportedMedia
-from glm_mcp.media.documents.common.few_times import few_times
+from glm_mcp.media.documents.common.few_times import FewTimes
 from glm_mcp.media.documents.fixed.letters import Letters
 from glm_mcp.media.documents.fixed.numbers import PLAIN, Matrix, number, numbers, times
 from glm_mcp.media.documents.fixed.ofd_objects import draw_path, draw_text
@@ -61,6 +61,8 @@ class Drawer:
         self._made: dict[str, Made | None] = {}
         self._drawn = self._composed = self._objects = self._parsed = 0
         self.left_out, self.watermarks = LeftOut(), dict[str, None]()
+        self._named = FewTimes(self.left_out)
+        self._notes_read: dict[str, list[ET.Element]] = {}  # their looks, by parts
         self.numbers: dict[str, int] = {}  # of pages, by their IDs
         self.sheets = list(self._sheets())
 
@@ -76,12 +78,13 @@ class Drawer:
 
     def tree(self, base: str, place: str) -> tuple[str, ET.Element | None]:
         """A part that another one names, and what is in it. Raises MediaTooLarge, UnsupportedMedia."""
-        path = self._found(base, place)
+        path = self._path(base, place)
+        path = self._counted(path if self._named.has_not_met(path) else "")
         return path, parse(self._archive, path, self._name) if path else None
 
     def content(self, base: str, place: str) -> bytes:
         """The bytes of a part that another one names; b"" when there is none. Raises MediaTooLarge, UnsupportedMedia."""
-        return member(self._archive, self._found(base, place), self._name)
+        return member(self._archive, self._counted(self._path(base, place)), self._name)
 
     def _beside(self, base: str, place: str) -> tuple[str, ET.Element | None]:
         """As `tree`, of a part without which the others are worth having."""
@@ -92,8 +95,7 @@ class Drawer:
             self.left_out.add("parts that are damaged", path)
             return path, None
 
-    def _found(self, base: str, place: str) -> str:
-        path = self._path(base, place)
+    def _counted(self, path: str) -> str:
         self._parsed += self._archive.NameToInfo[path].file_size if path else 0
         if self._parsed > _PARSED:
             raise self._too_much()
@@ -126,8 +128,7 @@ class Drawer:
         notes = self._annotations(tree)
         box = _box(tree)
         number = whole = 0
-        named = (e for pages in _all(tree, "Pages") for e in pages if local(e) == "Page")
-        for page in few_times(named, lambda e: attribute(e, "BaseLoc"), self.left_out):
+        for page in (e for pages in _all(tree, "Pages") for e in pages if local(e) == "Page"):
             path, content = self._beside(self._root, attribute(page, "BaseLoc"))
             if content is None and not path:
                 continue
@@ -153,9 +154,10 @@ class Drawer:
             raise UnsupportedMedia(f"{self._name} is damaged: none of its pages can be read", _SAVE)
 
     def _template(self, place: str) -> list[ET.Element]:
-        if place not in self._templates:
-            self._templates[place] = _contents(self._beside(self._root, place)[1])
-        return self._templates[place]
+        path = self._path(self._root, place)
+        if path not in self._templates:
+            self._templates[path] = _contents(self._beside(self._root, place)[1])
+        return self._templates[path]
 
     def _draw_all(self, sheet: Sheet, contents: Sequence[ET.Element]) -> None:
         for e in contents:
@@ -189,13 +191,21 @@ class Drawer:
             base, pages = self._beside(self._root, named.text or "")
             for page in _all(pages, "Page"):
                 for place in _all(page, "FileLoc"):
-                    _, notes = self._beside(base, place.text or "")
-                    for note in _all(notes, "Annot"):
-                        if attribute(note, "Type") == "Watermark":
-                            self.watermarks |= {(e.text or "").strip(): None for e in _all(note, "TextCode")}
-                        else:
-                            found.setdefault(attribute(page, "PageID"), []).extend(_all(note, "Appearance"))
+                    looks = self._looks_of_notes(base, place.text or "")
+                    self._look_at(1 + len(looks))
+                    found.setdefault(attribute(page, "PageID"), []).extend(looks)
         return found
+
+    def _looks_of_notes(self, base: str, place: str) -> list[ET.Element]:
+        path = self._path(base, place)
+        if path not in self._notes_read:
+            self._notes_read[path] = looks = []
+            for note in _all(self._beside(base, place)[1], "Annot"):
+                if attribute(note, "Type") == "Watermark":
+                    self.watermarks |= {(e.text or "").strip(): None for e in _all(note, "TextCode")}
+                else:
+                    looks += _all(note, "Appearance")
+        return self._notes_read[path]
 
     def _draw(self, sheet: Sheet, e: ET.Element, outer: Matrix, depth: int) -> None:
         before = sheet.size

@@ -6,7 +6,8 @@ import itertools
 import posixpath
 import re
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections import ChainMap
+from collections.abc import Iterable, Iterator, Sequence
 from xml.etree import ElementTree as ET
 
 from glm_mcp.errors import MediaTooLarge
@@ -24,6 +25,7 @@ _WIDE = 0x2E80  # the first code of East Asia
 _NARROW, _BROAD = "iljtfrI.,:;'|!()[] ", "mwMW@%"  # letters
 _DEPTH = 50  # canvases in canvases
 _DRAWN = 100_000_000  # bytes of all pages
+_NAMED = 3_000_000  # brushes that the dictionaries beside pages have for them, of all pages
 _ENTRY = re.compile(r"(?:\((\d{1,3})(?::(\d{1,2}))?\))?\d*(?:,([^,]*))?(?:,.*)?", re.DOTALL)
 _STATIC = re.compile(r"\{StaticResource\s+([^{}\s]+)\s*\}")
 _BITMAP = re.compile(r"\{ColorConvertedBitmap\s+([^{}\s]+)[^{}]*\}")
@@ -40,7 +42,9 @@ class Drawer:
         self._archive, self._name, self._letters, self._wanted = archive, name, letters, wanted
         self._parts = {part.lower(): part for part in archive.namelist()}
         self._made: dict[str, Made | None] = {}
-        self._drawn = 0
+        self._drawn = self._looked_up = 0
+        self._dictionaries: dict[str, dict[str, ET.Element]] = {}
+        self._beside: tuple[tuple[str, ...], dict[str, ET.Element]] = (), {}  # of the page before, as of most
         self.left_out = LeftOut()
 
     def sheet(self, page: int, part: str) -> Sheet:
@@ -59,12 +63,26 @@ class Drawer:
                 self.left_out.add("letters without their codes, on the pages", str(page))
         return sheet
 
-    def tree(self, base: str, place: str) -> ET.Element | None:
-        return parse(self._archive, self._path(base, place), self._name)
+    def named(self, base: str, places: Iterable[str]) -> dict[str, ET.Element]:
+        """What the dictionaries at these places have, by its keys. Raises MediaTooLarge, UnsupportedMedia."""
+        paths = tuple(dict.fromkeys(self._path(base, place) for place in places))
+        if paths != self._beside[0]:
+            found: dict[str, ET.Element] = {}
+            for path in paths:
+                if path not in self._dictionaries:
+                    self._dictionaries[path] = by_key(parse(self._archive, path, self._name))
+                self._looked_up += len(self._dictionaries[path])
+                self._check(0)
+                found |= self._dictionaries[path]
+            self._beside = paths, found
+        return self._beside[1]
 
     def check(self, sheet: Sheet) -> None:
         """Raises MediaTooLarge."""
-        if self._drawn + sheet.size > _DRAWN:
+        self._check(sheet.size)
+
+    def _check(self, more: int) -> None:
+        if self._drawn + more > _DRAWN or self._looked_up > _NAMED:
             raise MediaTooLarge(f"{self._name} draws too much on its pages", "Send a part of it, or as PDF.")
 
     def picture(self, base: str, place: str) -> Made | None:
@@ -87,8 +105,7 @@ class _Page:
     def __init__(self, drawer: Drawer, sheet: Sheet, part: str, tree: ET.Element) -> None:
         self._drawer, self._sheet, self._part = drawer, sheet, part
         elsewhere = [attribute(e, "Source") for e in tree.iter() if local(e) == "ResourceDictionary"]
-        trees = [tree, *(drawer.tree(part, place) for place in dict.fromkeys(elsewhere) if place)]
-        self._named = {attribute(e, "Key"): e for t in trees if t is not None for e in t.iter()}
+        self._named = ChainMap(drawer.named(part, filter(None, elsewhere)), by_key(tree))
         self.unknown = False
 
     def draw(self, e: ET.Element, outer: Matrix, depth: int) -> None:
@@ -155,6 +172,11 @@ class _Page:
         if made := self._drawer.picture(self._part, place):
             matrix = times(_transform(brush), outer)
             self._sheet.picture(made, times((width, 0.0, 0.0, height, x, y), matrix))
+
+
+def by_key(tree: ET.Element | None) -> dict[str, ET.Element]:
+    """What pages call by a key."""
+    return {key: e for e in (() if tree is None else tree.iter()) if (key := attribute(e, "Key"))}
 
 
 def _advances(letters: Sequence[str], indices: str) -> Iterator[float]:

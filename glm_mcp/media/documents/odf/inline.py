@@ -32,6 +32,7 @@ class Inline:
     def __init__(self, archive: zipfile.ZipFile | None, name: str, trees: Iterable[ET.Element]) -> None:
         self._archive = archive
         self._name = name
+        self._formulas: dict[str, str] = {}  # by the objects that frames show
         trees = list(trees)
         self.controls = {number: text for tree in trees for number, text in controls(tree).items()}
         self._looks = {
@@ -137,14 +138,18 @@ class Inline:
         holder = next((e for e in frame if local(e) == "object"), None)
         if holder is None:
             return ""
-        tree = next((e for e in holder if local(e) == "math"), None)
+        if (tree := next((e for e in holder if local(e) == "math"), None)) is not None:
+            return linear(tree)
         target = posixpath.normpath(attribute(holder, "href")).removeprefix("./")
-        if tree is None and self._archive is not None and target and not target.startswith((".", "/")):
+        if self._archive is None or not target or target.startswith((".", "/")):
+            return ""
+        if target not in self._formulas:
             try:
                 tree = parse(self._archive, f"{target}/content.xml", self._name)
             except UnsupportedMedia:
-                return ""  # said where the object itself is looked for
-        return linear(tree) if tree is not None and local(tree) == "math" else ""
+                tree = None  # said where the object itself is looked for
+            self._formulas[target] = linear(tree) if tree is not None and local(tree) == "math" else ""
+        return self._formulas[target]
 
 
 def _place(position: str) -> str:

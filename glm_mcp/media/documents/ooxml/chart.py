@@ -28,7 +28,11 @@ class _Series:
 
 
 def chart_blocks(package: Package, path: str, place: str) -> list[str]:
-    """The chart in that part: its title and axes, its data, and any other words in it. [] when it cannot be read."""
+    """The chart in that part: its title and axes, its data, and any other words in it. [] when it cannot be read, or was
+    named too often.
+    """
+    if not package.named.has_not_met(path):
+        return []
     if path not in package.said:
         package.said[path] = _chart(package, path)
     if not package.said[path]:
@@ -171,6 +175,8 @@ def _extended(tree: ET.Element) -> list[str]:
 
 def diagram_lines(package: Package, path: str, place: str) -> str:
     """The texts of a SmartArt diagram, which lie in a part of their own, as a list."""
+    if not package.named.has_not_met(path):
+        return ""
     if path not in package.said:
         tree = package.tree(path)
         points = () if tree is None else descendants(tree, "dgm:pt")

@@ -12,7 +12,7 @@ import re
 import urllib.parse
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from xml.etree import ElementTree as ET
 
 from glm_mcp.errors import UnsupportedMedia
@@ -122,8 +122,9 @@ class Package:
         self.depth = depth  # of this file within others
         self.within: set[str] = set()  # the files in it that were met
         self.formulas: dict[str, str] = {}  # of embedded objects, by their parts
-        self.said: dict[str, list[str]] = {}  # by other parts that a document may show again and again
-        self._archive, self._read_trees = archive, FewTimes(left_out)
+        self.said: dict[str, list[str]] = {}  # by other parts that a document may show again
+        self.named = FewTimes(left_out)  # parts that are read, or stand, where they are named
+        self._archive = archive
         # Some programs write "\" for "/", others another case than their relationships.
         self._parts = {_path(info.filename).lower(): info for info in archive.infolist()}
         self._links: dict[str, dict[str, Link]] = {}
@@ -171,9 +172,18 @@ class Package:
             self._links[path] = (
                 {}
                 if tree is None
-                else {attribute(e, "Id"): _link(e, folder) for e in tree if local(e) == "Relationship"}
+                else {
+                    attribute(e, "Id"): self._as_held(_link(e, folder))
+                    for e in tree
+                    if local(e) == "Relationship"
+                }
             )
         return self._links[path]
+
+    def _as_held(self, link: Link) -> Link:
+        """Its part under one name: capitals make no other part, and one could be named in a thousand ways."""
+        held = None if link.external else self._parts.get(link.target.lower())
+        return link if held is None else replace(link, target=_path(held.filename))
 
     def link(self, path: str, number: str) -> Link:
         """The relationship of that number; one that leads nowhere when there is none."""
@@ -182,7 +192,7 @@ class Package:
     def trees(self, path: str, kind: str) -> Iterator[tuple[str, ET.Element]]:
         """The parts that a part leads to by relationships of this kind, as far as they can be read, and their trees."""
         for linked in self.linked(path, kind):
-            if self._read_trees.has_not_met(linked) and (tree := self.tree(linked)) is not None:
+            if self.named.has_not_met(linked) and (tree := self.tree(linked)) is not None:
                 yield linked, tree
 
     def linked(self, path: str, kind: str) -> list[str]:

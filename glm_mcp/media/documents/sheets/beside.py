@@ -109,7 +109,8 @@ def comments_on(package: Package, part: str, names: Mapping[str, str]) -> Iterat
             threaded.add(attribute(comment, "ref"))
             yield _comment(comment, names.get(attribute(comment, "personId"), ""))
     for path in package.linked(part, "comments"):
-        older = package.tree(path) if path.endswith(".xml") else None
+        is_read = path.endswith(".xml") and package.named.has_not_met(path)
+        older = package.tree(path) if is_read else None
         authors = [] if older is None else [e.text or "" for e in descendants(older, "x:author")]
         for comment in () if older is None else descendants(older, "x:comment"):
             at = whole(attribute(comment, "authorId"), -1)

@@ -212,7 +212,7 @@ def _cell(number: int, body: bytes) -> tuple[str, str] | None:
 
 
 def _comments(package: Package, part: str) -> Iterator[str]:
-    for path in package.linked(part, "comments"):
+    for path in filter(package.named.has_not_met, package.linked(part, "comments")):
         authors: list[str] = []
         at, author = "", ""
         for number, body in _records(package.read(path)):

@@ -25,7 +25,8 @@ _BANNER, _HIGH = 3.0, 200  # so many times as wide as high, and lower than that:
 _LARGE = 0.3  # from which on a picture that is shown again is no logo
 _HELD = re.compile(r"data:image|<svg", re.IGNORECASE)  # what a page holds itself
 _SPACER = 40  # dots of its shorter side, however large a page shows it
-_PICTURES, _BYTES = 2_000, 200_000_000  # of one page that are looked at
+_PICTURES, _BYTES = 2_000, 200_000_000  # of one page or mail that are looked at
+_BEYOND = f"pictures beyond {_PICTURES:,}, or {_BYTES // 1_000_000} MB, of a page or mail"
 _SHOWN = 100  # of one page to a model
 _SOURCE = re.compile(r"""\bsrc\s{0,9}=\s{0,9}(?:"([^"]*+)"|'([^']*+)'|([^\s"'>]++))""", re.IGNORECASE)
 _DATA = re.compile(r"\s*data:image/([\w.+-]{1,40})((?:;[^;,]{0,100}){0,9}),", re.IGNORECASE)
@@ -37,7 +38,7 @@ _PLAIN = re.compile(r"\[(?:cid|image): ?([^\]\s][^\]\n]{0,200})\]")  # where a p
 
 
 class Along(NamedTuple):
-    """A picture that counts: its file's name, what share of a screen it takes, and its bytes."""
+    """A picture that counts: its file's name, what share of a screen it takes, and its bytes; none beyond what is looked at."""
 
     name: str
     share: float
@@ -52,6 +53,7 @@ class PicturesAlong:
     def __init__(self) -> None:
         self._blips: dict[str, Blip] = {}
         self._room = _BYTES
+        self._beyond: dict[str, None] = {}
         self._parts = Blips("", LeftOut(), self._blips)
         self._sizes = BookPictures(self._parts)
         self._names: dict[str, str] = {}
@@ -65,7 +67,10 @@ class PicturesAlong:
         """The part that it becomes, "" beyond what is looked at. `addresses`: by which pages name it. `attached`: it is to be
         seen also where no page names it.
         """
-        if len(self._blips) >= _PICTURES or not data or len(data) > self._room:
+        if not data:
+            return ""
+        if len(self._blips) >= _PICTURES or len(data) > self._room:
+            self._beyond[name or "picture"] = None
             return ""
         self._room -= len(data)
         part = f"along-{len(self._blips) + 1}/{_UNSAFE.sub('_', name)[-_NAME:] or 'picture'}"
@@ -132,9 +137,10 @@ class PicturesAlong:
             if looks[key]:
                 found[key] = one.part, one.share
         self.marks = {part: self._names[part] for part, _ in found.values()}
-        return [
+        counted = [
             Along(part.rpartition("/")[2], share, self._parts.read(part)) for part, share in found.values()
         ]
+        return counted + [Along(name, 0.0, b"") for name in self._beyond]
 
     def _is_picture(self, part: str) -> bool:
         data = self._parts.read(part)
@@ -170,6 +176,9 @@ def parts_of(
     for page, some in pictures.items():
         first: dict[tuple[int, int], Shown] = {}
         for number, one in enumerate(some, 1):
+            if not one.data:
+                left_out.add(_BEYOND, one.name)
+                continue
             part = f"{page}/{number}/{one.name}"
             blips[part] = Blip("", one.data)
             first.setdefault(parts.identity(part), Shown(part, one.share))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
 from typing import Any
 
 _DEEP = 250  # elements in each other; pages of newsletters have some sixty
+_WHOLE = 40  # of what lies deeper and stays as it is
 
 
 def tree(html: str, parser: str) -> Any:
@@ -17,14 +19,36 @@ def tree(html: str, parser: str) -> Any:
 
 
 def _flatten(soup: Any) -> None:
-    """What lies too deep keeps its words and loses its form: to look at each with all that lies in it takes minutes."""
-    depths, deep = {id(soup): 0}, []
-    for element in soup.find_all(True):
+    """Of what lies too deep the outer elements go: to look at each with all that lies in it takes minutes. Tables, links and
+    pictures in them stay.
+    """
+    depths, heights, deep = {id(soup): 0}, dict[int, int](), []
+    elements = soup.find_all(True)
+    for element in elements:
         depth = depths[id(element)] = depths[id(element.parent)] + 1
-        if depth == _DEEP and element.find(True, recursive=False):
+        if depth == _DEEP:
             deep.append(element)
+    for element in reversed(elements):
+        outer = id(element.parent)
+        heights[outer] = max(heights.get(outer, 0), heights.get(id(element), 0) + 1)
     for element in deep:
-        element.string = element.get_text("\n", strip=True)
+        if heights.get(id(element), 0) > _WHOLE:
+            pieces = [piece.extract() for piece in list(_pieces(element, heights))]
+            element.clear()
+            for piece in pieces:
+                element.append("\n")
+                element.append(piece)
+
+
+def _pieces(element: Any, heights: dict[int, int]) -> Iterator[Any]:
+    """What lies in it, in order, in pieces that are not too deep."""
+    waiting = list(reversed(element.contents))
+    while waiting:
+        part = waiting.pop()
+        if heights.get(id(part), 0) > _WHOLE:
+            waiting += reversed(part.contents)
+        else:
+            yield part
 
 
 @functools.cache

@@ -80,6 +80,8 @@ class Blocks:
     def _chunk(self, node: ET.Element) -> Iterator[Block]:
         path = self._story.package.link(self._part, attribute(node, "id")).target
         said = self._story.package.said
+        if not self._story.package.named.has_not_met(path):
+            return
         if path not in said:
             try:
                 said[path] = [chunk_text(self._story.package, path)]
