@@ -25,6 +25,7 @@ from glm_mcp.server.http.hosts import Hosts
 from glm_mcp.server.http.limits import MIB, SMALL, Limits
 from glm_mcp.server.http.readiness import ready
 from glm_mcp.server.http.running import Running
+from glm_mcp.server.resources import READ_BYTES
 
 pytestmark = pytest.mark.extreme
 
@@ -298,6 +299,20 @@ def test_results_that_one_caller_asks_for_and_does_not_read_are_bounded(app: App
             assert b"data: " in said(unread, b"data: ")
         assert "Send it again" in answer("anna")
         assert '"blob"' in answer("ben")
+
+
+def test_reads_without_an_id_which_nothing_answers_hold_no_room(app: App) -> None:
+    body, headers = reading("glm://usage", "anna")
+    unasked = {name: value for name, value in json.loads(body).items() if name != "id"}
+    limits = Limits(admit_s=0.5)
+    with (
+        served(app, limits, authenticator=Names()) as address,
+        httpx.Client(headers=headers, trust_env=False, timeout=LIMIT_S) as anna,
+    ):
+        for _ in range(limits.in_flight // READ_BYTES):
+            assert anna.post(f"{address}/mcp", json=unasked).status_code == 202
+        assert '"result"' in anna.post(f"{address}/mcp", content=body).text
+        assert listed(address, "ben", 2 * SMALL).status_code == 200
 
 
 @pytest.mark.parametrize("name", ["image", "unknown"])
