@@ -20,6 +20,7 @@ from support.processes import until
 from glm_mcp.glm.threads import AT_ONCE, in_thread
 from glm_mcp.server.app import App
 from glm_mcp.server.callers.caller import owner_of
+from glm_mcp.server.http.bodies import InFlight
 from glm_mcp.server.http.guard import Guard
 from glm_mcp.server.http.hosts import Hosts
 from glm_mcp.server.http.limits import MIB, SMALL, Limits
@@ -299,6 +300,25 @@ def test_results_that_one_caller_asks_for_and_does_not_read_are_bounded(app: App
             assert b"data: " in said(unread, b"data: ")
         assert "Send it again" in answer("anna")
         assert '"blob"' in answer("ben")
+
+
+@pytest.mark.anyio
+async def test_room_that_is_given_to_who_is_just_cancelled_is_given_back() -> None:
+    room = InFlight(Limits(in_flight=100 * MIB, admit_s=LIMIT_S))
+
+    async def wait(scope: anyio.CancelScope) -> None:
+        with scope:
+            async with room.room("anna", 100 * MIB):
+                await anyio.sleep_forever()
+
+    async with anyio.create_task_group() as group:
+        async with room.room("anna", 100 * MIB):
+            group.start_soon(wait, scope := anyio.CancelScope())
+            await anyio.wait_all_tasks_blocked()
+            scope.cancel()
+    with anyio.fail_after(LIMIT_S):
+        async with room.room("anna", 100 * MIB) as given:
+            assert given
 
 
 def test_reads_without_an_id_which_nothing_answers_hold_no_room(app: App) -> None:
