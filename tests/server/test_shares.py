@@ -311,11 +311,10 @@ async def test_room_that_is_given_to_who_is_just_cancelled_is_given_back() -> No
             async with room.room("anna", 100 * MIB):
                 await anyio.sleep_forever()
 
-    async with anyio.create_task_group() as group:
-        async with room.room("anna", 100 * MIB):
-            group.start_soon(wait, scope := anyio.CancelScope())
-            await anyio.wait_all_tasks_blocked()
-            scope.cancel()
+    async with anyio.create_task_group() as group, room.room("anna", 100 * MIB):
+        group.start_soon(wait, scope := anyio.CancelScope())
+        await anyio.wait_all_tasks_blocked()
+        scope.cancel()
     with anyio.fail_after(LIMIT_S):
         async with room.room("anna", 100 * MIB) as given:
             assert given
