@@ -367,8 +367,15 @@ async def test_a_picture_in_an_object_of_a_gateways_is_read(sim: Simulator) -> N
         assert (await draw(client)).url == "https://example.com/a.png"
 
 
-async def test_a_refusal_in_such_an_object_is_one(sim: Simulator) -> None:
-    sim.queue(body(packed({"code": 401, "success": False, "data": {"choices": []}, "msg": "未登录"}), 200))
+@each(
+    "said",
+    [
+        {"code": 401, "success": False, "msg": "未登录"},
+        {"code": 200, "error": {"code": "1000", "message": "未登录"}},
+    ],
+)
+async def test_a_refusal_in_such_an_object_is_one(sim: Simulator, said: Any) -> None:
+    sim.queue(body(packed({**said, "data": {"choices": []}}), 200))
     assert (await refused(sim)).kind == "auth"
 
 

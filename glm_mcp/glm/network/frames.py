@@ -55,7 +55,9 @@ def objects_in(text: str) -> list[dict[str, Any]]:
 
 def _bare(found: dict[str, Any]) -> dict[str, Any]:
     """The answer itself, where it stands in an object that says no more than that all is well."""
-    if "choices" in found or found.get("success") is False or found.get("code") not in (None, *FINE):
+    if "choices" in found or found.get("error") or found.get("success") is False:
+        return found
+    if found.get("code") not in (None, *FINE):
         return found
     for name in _ENVELOPES:
         inner = dict_of(found.get(name))
