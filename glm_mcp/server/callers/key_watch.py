@@ -11,8 +11,8 @@ from glm_mcp.installation import typed
 from glm_mcp.settings import Settings, load
 from glm_mcp.settings_file import file_of
 
-# Between two looks at the file while there is a key: each takes a thread, and no command stores a key so fast.
-LOOK_S = 0.1
+# Between two looks at the file while there is a key: each takes a thread, and no command changes it so fast.
+LOOK_S = 0.02
 
 _log = logging.getLogger(__name__)
 
