@@ -82,7 +82,10 @@ def clean(text: object, limit: int = 300) -> str:
     """One line of printable text from whatever a service sent: markup, control characters and key-like words removed."""
     # Keys first: a cut would leave the half of one, which nothing knows any more.
     known = without_secrets(str(text)[: 2 * _LOOKED_AT])[:_LOOKED_AT]
-    plain = _without_hidden(_KEYS.sub("[key]", _MARKUP.sub(" ", known)))
+    seen = _without_hidden(known)
+    if seen != known:  # what was taken out may have stood within one
+        seen = without_secrets(seen)
+    plain = _KEYS.sub("[key]", _MARKUP.sub(" ", seen))
     if not plain.isprintable():
         plain = "".join(c if c.isprintable() else " " for c in plain)
     return shortened(" ".join(plain.split()), limit)

@@ -235,6 +235,13 @@ def test_no_cut_leaves_a_half_of_a_key(before: int, filler: str) -> None:
             assert own[:10] not in clean(text)
 
 
+@each("within", ["\u200b", "\u2060\u2060", "\ufeff"])
+def test_a_key_with_letters_in_it_that_nobody_sees_is_none_once_they_have_gone(within: str) -> None:
+    redactor = Redactor(canary.KEY)
+    with redactor.applied():
+        assert clean(f"about {canary.KEY[:9]}{within}{canary.KEY[9:]} here") == "about [key] here"
+
+
 async def test_two_applications_in_a_process_each_take_out_their_own_key_alone(
     app_of: Callable[..., App], connect: Connect
 ) -> None:

@@ -107,9 +107,12 @@ class Draft:
         finish = clean(reason, ID_CHARS).lower() if reason else ""
         if self.finish not in _LASTING:
             self.finish = finish or self.finish
-        delta = dict_of(choice.get("delta") or choice.get("message"))
+        delta = dict_of(choice.get("delta"))
+        if not delta and not self.raw_chars and not self.calls:  # else it says again what came piece by piece
+            delta = dict_of(choice.get("message"))
         self.thought.add(_content(delta.get("reasoning_content") or delta.get("reasoning")))
-        piece = _content(delta.get("content"))
+        # OpenAI's models, and gateways to them, decline in a field of its own.
+        piece = _content(delta.get("content")) or _content(delta.get("refusal"))
         self.raw.add(piece)
         self.calls.feed(delta.get("tool_calls"))
         return piece
@@ -304,4 +307,8 @@ def _content(value: Any) -> str:
         return value
     # A list within it is none of the API's, of any depth.
     parts = value if isinstance(value, list) else [value]
-    return "".join(part if isinstance(part, str) else text_of(dict_of(part).get("text")) for part in parts)
+    return "".join(part if isinstance(part, str) else _words(dict_of(part)) for part in parts)
+
+
+def _words(part: dict[str, Any]) -> str:
+    return text_of(part.get("text") or part.get("refusal"))

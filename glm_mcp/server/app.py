@@ -138,7 +138,10 @@ class App:
             raise self._wrong
         if not self._watched or not self._watched.due(self.settings):
             return
-        now = await in_thread(self._watched.take, self.settings)
+        try:
+            now = await in_thread(self._watched.take, self.settings)
+        except ConfigError as error:
+            raise (self._watched.for_callers(error) if self.remote else error) from None
         if now is None:
             return
         self.redactor.learn(now.key)

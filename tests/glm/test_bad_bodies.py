@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from support.calls import V6, T, answering, ask, client_of, models_asked
+from support.calls import V6, T, answering, ask, client_of, draw, models_asked
 from support.cases import each
 
 from glm_mcp.errors import ConfigError, GLMError, NetworkError, Overloaded, QuotaError, RateLimited
@@ -17,7 +17,7 @@ from glm_mcp.simulator import Fault, Simulator
 pytestmark = pytest.mark.anyio
 
 EMPTY = {"error": {"code": "1113", "message": "余额不足"}}
-EVENTS = "text/event-stream"
+EVENTS, JSON = "text/event-stream", "application/json"
 # Alibaba's, as it stood before z.ai: its words are put in by its script.
 ALIBABA = (
     '<!doctypehtml><html lang="zh-cn"><meta charset="utf-8"><title>405</title><style>.header .message{background:'
@@ -344,3 +344,63 @@ async def test_what_stops_an_answer_is_not_undone_by_what_follows(
     events = [{"choices": [{"index": 0, "delta": {"content": t}, "finish_reason": r}]} for t, r in pieces]
     sim.queue(body("".join(f"data: {packed(e)}\n\n" for e in events) + "data: [DONE]\n\n", 200, EVENTS))
     assert (await refused(sim)).kind == kind
+
+
+@each("name", ["data", "result", "response"])
+@each("streams", [True, False])
+async def test_an_answer_in_an_object_of_a_gateways_is_read(sim: Simulator, streams: bool, name: str) -> None:
+    said = {"content": "well"}
+    choice = {"index": 0, "finish_reason": "stop", "delta" if streams else "message": said}
+    whole = packed({"code": 200, "msg": "操作成功", "success": True, name: {"choices": [choice]}})
+    sim.queue(
+        body(f"data: {whole}\n\ndata: [DONE]\n\n" if streams else whole, 200, EVENTS if streams else JSON)
+    )
+    async with client_of(sim) as client:
+        assert (await ask(client)).text == "well"
+    assert models_asked(sim) == [T]
+
+
+async def test_a_picture_in_an_object_of_a_gateways_is_read(sim: Simulator) -> None:
+    drawn = {"data": [{"url": "https://example.com/a.png"}]}
+    sim.queue(body(packed({"code": 200, "success": True, "data": drawn}), 200))
+    async with client_of(sim) as client:
+        assert (await draw(client)).url == "https://example.com/a.png"
+
+
+@each(
+    "said",
+    [
+        {"code": 401, "success": False, "msg": "未登录"},
+        {"code": 200, "error": {"code": "1000", "message": "未登录"}},
+    ],
+)
+async def test_a_refusal_in_such_an_object_is_one(sim: Simulator, said: Any) -> None:
+    sim.queue(body(packed({**said, "data": {"choices": []}}), 200))
+    assert (await refused(sim)).kind == "auth"
+
+
+@each(
+    "message",
+    [
+        {"content": None, "refusal": "I can't help with that."},
+        {"content": [{"type": "refusal", "refusal": "I can't help with that."}]},
+    ],
+)
+async def test_a_model_that_declines_in_a_field_of_its_own_has_answered(sim: Simulator, message: Any) -> None:
+    sim.queue(body(packed({"choices": [{"finish_reason": "stop", "message": message}]}), 200))
+    async with client_of(sim) as client:
+        assert (await ask(client)).text == "I can't help with that."
+    assert models_asked(sim) == [T]
+
+
+async def test_an_answer_that_is_said_whole_behind_its_pieces_is_said_once(sim: Simulator) -> None:
+    pieces: list[dict[str, Any]] = [{"delta": {"content": "one "}}, {"delta": {"content": "two"}}]
+    whole: dict[str, Any] = {
+        "delta": {},
+        "message": {"role": "assistant", "content": "one two"},
+        "finish_reason": "stop",
+    }
+    events = [{"choices": [{"index": 0, **choice}]} for choice in (*pieces, whole)]
+    sim.queue(body("".join(f"data: {packed(e)}\n\n" for e in events) + "data: [DONE]\n\n", 200, EVENTS))
+    async with client_of(sim) as client:
+        assert (await ask(client)).text == "one two"

@@ -22,6 +22,7 @@ from glm_mcp.server.http.page.words import EN, LANGUAGES, ZH, words_for
 from glm_mcp.server.tally import CALLS, OWNERS, Tally
 from glm_mcp.settings import Settings
 from glm_mcp.simulator import Simulator
+from glm_mcp.simulator.engine.mode import Engine
 
 TOKEN = "a-token-of-enough-characters"
 EMPTY = {"meta", "link", "input", "wbr"}
@@ -124,6 +125,16 @@ def called(client: httpx.Client, url: str, token: str, tool: str = "chat", **arg
 
 def signed_in(client: httpx.Client, url: str, token: str) -> str:
     return shown(client.post(f"{url}/sign-in", data={"token": token}, headers={"Origin": url}))
+
+
+def test_the_page_of_a_server_of_ones_own_that_draws_nothing_is_shown(
+    app_of: Callable[..., App], sim: Simulator, browser: httpx.Client
+) -> None:
+    sim.engine = Engine(program="vllm")
+    with served(app_of(remote=True, GLM_BASE_URL=sim.engine_url, GLM_HTTP_TOKEN=TOKEN)) as url:
+        assert EN.models_caption in signed_in(browser, url, TOKEN)
+        called(browser, url, TOKEN, prompt="hello")
+        assert sim.engine.models[0] in shown(browser.get(f"{url}/"))
 
 
 def test_nobody_is_shown_anything_but_the_form_without_a_token(

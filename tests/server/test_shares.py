@@ -20,11 +20,13 @@ from support.processes import until
 from glm_mcp.glm.threads import AT_ONCE, in_thread
 from glm_mcp.server.app import App
 from glm_mcp.server.callers.caller import owner_of
+from glm_mcp.server.http.bodies import InFlight
 from glm_mcp.server.http.guard import Guard
 from glm_mcp.server.http.hosts import Hosts
 from glm_mcp.server.http.limits import MIB, SMALL, Limits
 from glm_mcp.server.http.readiness import ready
 from glm_mcp.server.http.running import Running
+from glm_mcp.server.resources import READ_BYTES
 
 pytestmark = pytest.mark.extreme
 
@@ -298,6 +300,38 @@ def test_results_that_one_caller_asks_for_and_does_not_read_are_bounded(app: App
             assert b"data: " in said(unread, b"data: ")
         assert "Send it again" in answer("anna")
         assert '"blob"' in answer("ben")
+
+
+@pytest.mark.anyio
+async def test_room_that_is_given_to_who_is_just_cancelled_is_given_back() -> None:
+    room = InFlight(Limits(in_flight=100 * MIB, admit_s=LIMIT_S))
+
+    async def wait(scope: anyio.CancelScope) -> None:
+        with scope:
+            async with room.room("anna", 100 * MIB):
+                await anyio.sleep_forever()
+
+    async with anyio.create_task_group() as group, room.room("anna", 100 * MIB):
+        group.start_soon(wait, scope := anyio.CancelScope())
+        await anyio.wait_all_tasks_blocked()
+        scope.cancel()
+    with anyio.fail_after(LIMIT_S):
+        async with room.room("anna", 100 * MIB) as given:
+            assert given
+
+
+def test_reads_without_an_id_which_nothing_answers_hold_no_room(app: App) -> None:
+    body, headers = reading("glm://usage", "anna")
+    unasked = {name: value for name, value in json.loads(body).items() if name != "id"}
+    limits = Limits(admit_s=0.5)
+    with (
+        served(app, limits, authenticator=Names()) as address,
+        httpx.Client(headers=headers, trust_env=False, timeout=LIMIT_S) as anna,
+    ):
+        for _ in range(limits.in_flight // READ_BYTES):
+            assert anna.post(f"{address}/mcp", json=unasked).status_code == 202
+        assert '"result"' in anna.post(f"{address}/mcp", content=body).text
+        assert listed(address, "ben", 2 * SMALL).status_code == 200
 
 
 @pytest.mark.parametrize("name", ["image", "unknown"])

@@ -113,6 +113,20 @@ def read_plain(text: str | bytes) -> Any:
     return _said(read_json(text), plain)
 
 
+def is_whole(message: Message) -> bool:
+    """Whether a client can take it: it would wait for ever for an answer that it cannot read."""
+    if message.get("jsonrpc") != "2.0":
+        return False
+    if "method" in message:
+        return isinstance(message["method"], str) and isinstance(message.get("params", {}), dict)
+    if "result" in message:
+        return isinstance(message["result"], dict) and "error" not in message
+    error = message.get("error")
+    return (
+        isinstance(error, dict) and type(error.get("code")) is int and isinstance(error.get("message"), str)
+    )
+
+
 def _said(value: Any, said: Callable[[str], str]) -> Any:
     if isinstance(value, str):
         return said(value)

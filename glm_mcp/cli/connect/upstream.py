@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 import anyio
 
 from glm_mcp import __version__
-from glm_mcp.cli.connect.lines import LARGE, Message, packed, read_json, read_plain
+from glm_mcp.cli.connect.lines import LARGE, Message, is_whole, packed, read_json, read_plain
 from glm_mcp.errors import (
     AuthError,
     ConfigError,
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 SILENT_S = 60.0  # the server lets hear of itself every 15 s while it works
 CONNECT_S = 10.0
+LONGEST_S = 7_200.0  # as long as a call may take, and as much for a large file on a slow line
 TRIES_S = 0.3, 1.0  # before a connection is tried again: a server that is started anew is away for a moment
 MESSAGE_BYTES = 64 * 1024 * 1024  # of all that is said to one request
 ANSWER_BYTES = 1024 * 1024  # of a plain answer, and of a refusal
@@ -88,11 +89,11 @@ class SessionLost(Exception):
 
 
 class Upstream:
-    """One server. `base`: its address without /mcp."""
+    """One server. `base`: its address without /mcp. `longest_s`: from a request to the end of its answer."""
 
-    def __init__(self, base: str, token: str | None) -> None:
+    def __init__(self, base: str, token: str | None, *, longest_s: float = LONGEST_S) -> None:
         self.base = base
-        self._token = token
+        self._token, self._longest_s = token, longest_s
         self._made: httpx.AsyncClient | None = None
 
     async def close(self) -> None:
@@ -133,7 +134,7 @@ class Upstream:
             message = await in_thread_if(len(text) > LARGE, read_plain, text)
         except ValueError:
             message = None
-        if not isinstance(message, dict) or not _is_whole(message):
+        if not isinstance(message, dict) or not is_whole(message):
             raise self._no_server()
         return message
 
@@ -167,7 +168,8 @@ class Upstream:
         """
         from glm_mcp.cli.connect.bounded import Bounded
 
-        with self._failing():
+        until = anyio.current_time() + self._longest_s
+        with self._failing(), anyio.fail_at(until):
             client = self._client()
             given["headers"] = {**self._own(), **given.get("headers", {})}
             request = client.build_request(method, self.base + path, **given)
@@ -175,7 +177,8 @@ class Upstream:
         try:
             if response.headers.get("content-encoding", "identity") != "identity":
                 raise self._no_server()  # nobody asked for it, and a little of it may stand for much
-            response.stream = Bounded(response, most if response.status_code < 300 else ANSWER_BYTES)
+            most = most if response.status_code < 300 else ANSWER_BYTES
+            response.stream = Bounded(response, most, until)
             if response.status_code >= 300 and not await self._is_message(response):
                 raise await self._refused(response, path)
             yield response
@@ -246,6 +249,9 @@ class Upstream:
             raise ConfigError(f"{self.base} is no address of a server", "Check it.") from error
         except httpx.TransportError as error:
             raise self._broken(error) from error
+        except TimeoutError:
+            said = f"{self.base} does not come to the end of its answer"
+            raise NetworkError(said, "Call again; if it stays so, ask whoever runs it.") from None
 
     def _broken(self, error: httpx.TransportError) -> NetworkError:
         import httpx
@@ -293,20 +299,6 @@ class Upstream:
             "X-GLM-Connect": __version__,
         }
         return {**mine, "Authorization": f"Bearer {self._token}"} if self._token else mine
-
-
-def _is_whole(message: Message) -> bool:
-    """Whether a client can take it: it would wait for ever for an answer that it cannot read."""
-    if message.get("jsonrpc") != "2.0":
-        return False
-    if "method" in message:
-        return isinstance(message["method"], str) and isinstance(message.get("params", {}), dict)
-    if "result" in message:
-        return isinstance(message["result"], dict) and "error" not in message
-    error = message.get("error")
-    return (
-        isinstance(error, dict) and type(error.get("code")) is int and isinstance(error.get("message"), str)
-    )
 
 
 def header_value(text: str) -> str:

@@ -7,13 +7,18 @@ from collections.abc import Iterator
 from typing import Any
 
 from glm_mcp.errors import Again, UpstreamError
-from glm_mcp.glm.json_shape import VALUES_MAX, too_deep, too_many_values
-from glm_mcp.glm.network.refusals import object_in
+from glm_mcp.glm.json_shape import VALUES_MAX, dict_of, too_deep, too_many_values
+from glm_mcp.glm.network.refusals import FINE, object_in
 
 BROKEN: dict[str, Any] = {"_broken": True}  # in the place of an object that is damaged
 _NOTHING = {"null", "[]", '""'}  # as data of an event that only keeps the connection
 _MARK, _DONE = "data:", "[DONE]"
 _GLUED = 20  # events in one line
+_ENVELOPES = (
+    "data",
+    "result",
+    "response",
+)  # of an answer, in those of gateways and of the platform's older versions
 _DECODER = json.JSONDecoder()
 
 
@@ -41,11 +46,24 @@ def objects_in(text: str) -> list[dict[str, Any]]:
     """What a text holds: one object, or one a line, as some servers write a stream; empty where it is neither."""
     found = object_in(text)
     if found is not None:
-        return [found]
+        return [_bare(found)]
     if not 0 < text.count("\n") < VALUES_MAX:
         return []
     lines = [object_in(line) for line in text.split("\n") if line.strip() not in {"", _DONE}]
-    return [] if None in lines else [line for line in lines if line is not None]
+    return [] if None in lines else [_bare(line) for line in lines if line is not None]
+
+
+def _bare(found: dict[str, Any]) -> dict[str, Any]:
+    """The answer itself, where it stands in an object that says no more than that all is well."""
+    if "choices" in found or found.get("error") or found.get("success") is False:
+        return found
+    if found.get("code") not in (None, *FINE):
+        return found
+    for name in _ENVELOPES:
+        inner = dict_of(found.get(name))
+        if isinstance(inner.get("choices"), list) or isinstance(inner.get("data"), list):
+            return {"request_id": found.get("request_id"), **inner}
+    return found
 
 
 def _parted(text: str) -> Iterator[dict[str, Any]]:

@@ -18,14 +18,14 @@ def raise_if_error(event: dict[str, Any], status: int = 200, retry_after: float 
     inner = event.get("error")
     if isinstance(inner, list) and inner:
         inner = inner[0]
-    if isinstance(inner, dict) and inner.get("code") in _FINE and (event.get("choices") or not _said(inner)):
+    if isinstance(inner, dict) and inner.get("code") in FINE and (event.get("choices") or not _said(inner)):
         inner = None  # it says that there is none
     if inner:
         found = inner if isinstance(inner, dict) else {"message": inner}
     elif (
         event.get("success") is False
         or (status >= 400 and not event.keys().isdisjoint({"code", "msg", "message", "detail"}))
-        or ("choices" not in event and "data" not in event and event.get("code") not in (None, *_FINE))
+        or ("choices" not in event and "data" not in event and event.get("code") not in (None, *FINE))
     ):
         found = event
     else:
@@ -52,7 +52,7 @@ def raise_if_error(event: dict[str, Any], status: int = 200, retry_after: float 
     )
 
 
-_FINE = (0, 200, "0", "200")  # as a code
+FINE = (0, 200, "0", "200")  # as a code
 _SAID = ("message", "msg", "detail", "errmsg", "error_msg", "resultMsg")
 
 
@@ -65,7 +65,7 @@ def told_in(event: dict[str, Any]) -> GLMError | None:
     said = _said(event)
     ident = text_of(event.get("request_id")) or text_of(event.get("id"))
     code = event.get("code", event.get("errcode"))
-    if not isinstance(said, str) or not said or code in _FINE:
+    if not isinstance(said, str) or not said or code in FINE:
         return None
     return from_response(200, code, said, request_id=ident)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from glm_mcp.settings_file import file_of
 
 # Between two looks at the file while there is a key: each takes a thread, and no command stores a key so fast.
 LOOK_S = 0.01
+
+_log = logging.getLogger(__name__)
 
 
 def key_help(file: Path) -> str:
@@ -30,6 +33,7 @@ class Watched:
         self.file = file_of(env_file)
         self._stamp = self._look()
         self._looked = time.monotonic()
+        self._told = ""
 
     def due(self, now: Settings) -> bool:
         """Whether the file is to be looked at again: for each call where there is no key yet, else now and then."""
@@ -61,6 +65,18 @@ class Watched:
             )
         self._stamp = stamp
         return None if now.api_key == before.api_key else before.with_key(now.key)
+
+    def for_callers(self, error: ConfigError) -> ConfigError:
+        """An error of `take` as callers over HTTP are told of it: where the file lies, and what it says, is for whoever runs
+        the server, whose log has it once.
+        """
+        if str(error) != self._told:
+            self._told = str(error)
+            _log.error("no call is answered: %s", error)
+        return ConfigError(
+            "the settings of this server have changed, and cannot be used",
+            "Tell whoever runs it: its log says why.",
+        )
 
     def _look(self) -> tuple[int, int, int] | None:
         try:

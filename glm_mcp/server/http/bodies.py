@@ -96,18 +96,19 @@ class InFlight:
     @asynccontextmanager
     async def room(self, owner: str, size: int) -> AsyncIterator[bool]:
         """Whether there is room for so many bytes, for as long as the block runs."""
-        given = await self._take(_Waiter(owner, size))
+        entry = _Waiter(owner, size)
         try:
-            yield given
-        finally:
-            if given:
+            await self._wait(entry)
+            yield entry.granted.is_set()
+        finally:  # who is cancelled in the very moment in which it was given room has it too
+            if entry.granted.is_set():
                 self._free += size
                 self._held[owner] -= size
                 if not self._held[owner]:
                     del self._held[owner]
                 self._pass_on()
 
-    async def _take(self, entry: _Waiter) -> bool:
+    async def _wait(self, entry: _Waiter) -> None:
         self._waiting.append(entry)
         self._pass_on()
         try:
@@ -117,7 +118,6 @@ class InFlight:
             if not entry.granted.is_set():
                 self._waiting.remove(entry)
                 self._pass_on()
-        return entry.granted.is_set()
 
     def _pass_on(self) -> None:
         for entry in tuple(self._waiting):

@@ -123,8 +123,10 @@ class Endpoint:
             await self._serve(scope, replayed, send)
 
     async def _with_room(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
-        """What a resource holds counts as a large body does, until its client has read it."""
-        if ctx.method == "resources/read" and ctx.request is not None:
+        """What a resource holds counts as a large body does, until its client has read it. A message without an id holds
+        none, and has had its answer: nothing would give its room back.
+        """
+        if ctx.method == "resources/read" and ctx.request is not None and ctx.request_id is not None:
             state = ctx.request.scope["state"]
             room = self._in_flight.room(state["caller"].owner, _READING)
             if not await state["held"].enter_async_context(room):

@@ -6,10 +6,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
+from glm_mcp.errors import ConfigError
 from glm_mcp.registry import CHAINS
 from glm_mcp.server.app import App
 from glm_mcp.server.callers.caller import Caller
@@ -124,10 +126,9 @@ class Page:
 
     def _models(self) -> tuple[Model, ...]:
         """Those that a tool would ask by itself, with the server's own keys together."""
-        glm = self._app.glm
-        keys = [glm, *self._app.keys.more]
+        keys = [self._app.glm, *self._app.keys.more]
         found = []
-        for name in dict.fromkeys(c.id for role in CHAINS for c in glm.models(role)):
+        for name in self._asked():
             health = [h for h in (k.health.report().get(name) for k in keys) if h]
             queues = [q for q in (k.limiters.get(name) for k in keys) if q]
             known = health[0] if health else {}
@@ -143,6 +144,13 @@ class Page:
             )
             found.append(model)
         return tuple(found)
+
+    def _asked(self) -> dict[str, None]:
+        names: dict[str, None] = {}
+        for role in CHAINS:
+            with suppress(ConfigError):  # an engine that draws nothing
+                names |= dict.fromkeys(card.id for card in self._app.glm.models(role))
+        return names
 
 
 def _html(text: str, status: int) -> Response:
