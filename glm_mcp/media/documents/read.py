@@ -21,7 +21,7 @@ from glm_mcp.media.formats import Kind, check_fits
 from glm_mcp.media.types import SHORT, Document, Fragment, Page, Picture, Source
 from glm_mcp.media.worker import run_here, run_job
 from glm_mcp.registry import Card
-from glm_mcp.secret_paths import holds_secret, secret_in
+from glm_mcp.secret_texts import holds_secret, secret_in
 
 _RENDER = {
     "pdf": "glm_mcp.media.documents.pdf:render_job",
