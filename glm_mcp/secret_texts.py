@@ -31,6 +31,15 @@ _TYPED = (  # what programs and other keyboards write, and the sign that a login
     *(("\u2010", "-"), ("\u2011", "-"), ("\uff1a", ":"), ("\uff1d", "="), ("\u2018", "'"), ("\u2019", "'")),
     *(("\u201c", '"'), ("\u201d", '"'), ("\u201e", '"')),
 )
+_IN_ADDRESSES = (
+    ("%20", " "),
+    ("%3D", "="),
+    ("%3d", "="),
+    ("%3A", ":"),
+    ("%3a", ":"),
+    ("%2D", "-"),
+    ("%2d", "-"),
+)
 _IS = r"(?:[\"'\s>]{0,40}[=:|]){1,3}[\"'\s>]{0,40}"
 _GAP = r"\s{0,2}"  # where a narrow page breaks a line within a word
 # Each with a word that it holds, in small letters.
@@ -68,7 +77,7 @@ def secret_in(text: str, *, allowed: bool = False) -> str:
     In pieces, since one look at megabytes would let no other thread run.
     """
     for at in range(0, len(text), _PIECE):
-        piece = text[at : at + _PIECE + OVERLAP]
+        piece = _as_in_files(text[at : at + _PIECE + OVERLAP])
         if _holds_key(piece):
             return "a private key"
         said = "" if allowed else _login_in(_as_typed(piece))
@@ -89,6 +98,13 @@ def _closed_up(text: str) -> str:
     text = "".join(text.split())
     for mark in _MARKS:
         text = text.replace(mark, "")
+    return text
+
+
+def _as_in_files(text: str) -> str:
+    """With the signs that addresses write as numbers."""
+    for other, sign in _IN_ADDRESSES if "%" in text else ():
+        text = text.replace(other, sign)
     return text
 
 

@@ -295,6 +295,9 @@ _AWS, _CLUSTER = AWS.rsplit(maxsplit=1)[-1], KUBERNETES.rsplit(maxsplit=1)[-1]
         *(f"client\u2011key\u2011data: {_CLUSTER}", f"| client-key-data | : | {_CLUSTER} |"),
         *(WIREGUARD[:30] + "\n" + WIREGUARD[30:], WIREGUARD[:40] + "^2^" + WIREGUARD[41:]),
         JWK.replace('": "', "\u201d: \u201c").replace('"', "\u201d"),
+        *(f"http://a.example/aws_secret_access_key%20%3D%20{_AWS}", f"?client-key-data%3a{_CLUSTER}"),
+        "https://a.example/?key=-----BEGIN%20PRIVATE%20KEY-----%0AMII",
+        "https://a.example/?key=%2D%2D%2D%2D%2DBEGIN%20PRIVATE%20KEY%2D%2D%2D%2D%2D",
         *("-----BEGIN ~~PRIVATE~~ KEY-----", "-----BEGIN PRI^VATE KEY^-----"),
     ],
 )
