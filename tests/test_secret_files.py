@@ -190,6 +190,23 @@ async def test_the_page_on_which_a_key_ends_is_not_read_either(
     assert not chats(sim)
 
 
+@each("secret", [KEY, AWS], ids=["key", "aws"])
+async def test_a_secret_in_the_name_of_a_sheet_or_a_file_is_not_told_where_another_page_is_asked_for(
+    connect: Connect, sim: Simulator, folders: Folders, secret: str
+) -> None:
+    named = " ".join(secret.split())
+    sheets = "".join(f'<table:table table:name="{name}"/>' for name in ("1", named))
+    (folders.cwd / "a.ods").write_bytes(odt(sheets, kind="spreadsheet"))
+    (folders.cwd / "a.zip").write_bytes(zipped({f"{named}/a.txt": "see below", "b.txt": "below"}))
+    async with connect() as client:
+        for name in ("a.ods", "a.zip"):
+            for asks in ({}, {"prompt": "What is in it?"}):
+                said = await fail(client, "read_document", documents=name, pages="another", **asks)
+                assert said.startswith(f"forbidden_path: {name} holds "), said
+                assert secret.rsplit(maxsplit=1)[-1] not in said
+    assert not chats(sim)
+
+
 def _with_attached(name: str, text: str) -> bytes:
     mail = EmailMessage()
     mail["Subject"] = "a"
