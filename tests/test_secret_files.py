@@ -16,7 +16,7 @@ from support.made_outlook import compound, message
 from support.made_outlook import text as outlook_text
 from support.toolkit import chats, fail, last, say
 
-from glm_mcp.secret_paths import secret_in
+from glm_mcp.secret_texts import secret_in
 from glm_mcp.server.app import Folders
 from glm_mcp.simulator import Simulator
 
@@ -151,6 +151,12 @@ KINDS: dict[str, Callable[[str], bytes]] = {
         "".join(f'<table:table table:name="{name}"/>' for name in ("1", text.replace("\n", "&#10;"))),
         kind="spreadsheet",
     ),
+    "b.ods": lambda text: odt(
+        "<table:table table:name='1'><table:table-row>"
+        + "".join(f"<table:table-cell><text:p>{word}</text:p></table:table-cell>" for word in text.split(" "))
+        + "</table:table-row></table:table>",
+        kind="spreadsheet",
+    ),
     "wrapped.txt": lambda text: text.replace(" ", "\n> ").encode(),
 }
 
@@ -181,6 +187,23 @@ async def test_the_page_on_which_a_key_ends_is_not_read_either(
         for page in ("1", "2"):
             said = await fail(client, "read_document", documents="two.pdf", pages=page)
             assert said.startswith("forbidden_path: two.pdf holds a private key"), said
+    assert not chats(sim)
+
+
+@each("secret", [KEY, AWS], ids=["key", "aws"])
+async def test_a_secret_in_the_name_of_a_sheet_or_a_file_is_not_told_where_another_page_is_asked_for(
+    connect: Connect, sim: Simulator, folders: Folders, secret: str
+) -> None:
+    named = " ".join(secret.split())
+    sheets = "".join(f'<table:table table:name="{name}"/>' for name in ("1", named))
+    (folders.cwd / "a.ods").write_bytes(odt(sheets, kind="spreadsheet"))
+    (folders.cwd / "a.zip").write_bytes(zipped({f"{named}/a.txt": "see below", "b.txt": "below"}))
+    async with connect() as client:
+        for name in ("a.ods", "a.zip"):
+            for asks in ({}, {"prompt": "What is in it?"}):
+                said = await fail(client, "read_document", documents=name, pages="another", **asks)
+                assert said.startswith(f"forbidden_path: {name} holds "), said
+                assert secret.rsplit(maxsplit=1)[-1] not in said
     assert not chats(sim)
 
 
@@ -257,6 +280,8 @@ async def test_a_page_of_the_web_that_shows_a_key_is_no_secret_of_this_machine(
         "| aws_secret_access_key | the secret key of the account |",
         "PrivateKey = load_key(path)",
         "client-key-data: the client's key, in base64",
+        "aws_secret_access_key: the key that AWS gave you in step 12 of chapter 4b when you made it",
+        "| aws_secret_access_key | = | as the console shows it |",
         f'{{"keys": [{{"kty": "EC", "crv": "P-256", "x": "{X}", "y": "{X}"}}]}}',
         '{"kty": "of what kind", "d": "short"}',
         CERTIFICATE,
@@ -265,6 +290,36 @@ async def test_a_page_of_the_web_that_shows_a_key_is_no_secret_of_this_machine(
 )
 def test_words_about_secrets_are_none(text: str) -> None:
     assert secret_in(text) == ""
+
+
+_AWS, _CLUSTER = AWS.rsplit(maxsplit=1)[-1], KUBERNETES.rsplit(maxsplit=1)[-1]
+
+
+@each(
+    "text",
+    [
+        *(
+            f"aws_**secret_access**_key = {_AWS}",
+            f"aws_secret_access_key = {_AWS[:4]}~~{_AWS[4:9]}~~{_AWS[9:]}",
+        ),
+        *(f"aws_secret_access_key = ~~{_AWS}and what follows~~", f"| aws_secret_access_key | = | {_AWS} |"),
+        *(f"aws_secret_access_key\uff1a\u201c{_AWS}\u201d", f"aws_secret_\naccess_key: {_AWS}"),
+        f"aws_secret_access_key = {_AWS[:8]} {_AWS[8:20]}\n\n{_AWS[20:33]} {_AWS[33:]}\n",
+        *(
+            f"client-`key-data`: {_CLUSTER}",
+            f"client-key-data: {_CLUSTER[:5]}**{_CLUSTER[5:9]}**{_CLUSTER[9:]}",
+        ),
+        *(f"client\u2011key\u2011data: {_CLUSTER}", f"| client-key-data | : | {_CLUSTER} |"),
+        *(WIREGUARD[:30] + "\n" + WIREGUARD[30:], WIREGUARD[:40] + "^2^" + WIREGUARD[41:]),
+        JWK.replace('": "', "\u201d: \u201c").replace('"', "\u201d"),
+        *(f"http://a.example/aws_secret_access_key%20%3D%20{_AWS}", f"?client-key-data%3a{_CLUSTER}"),
+        "https://a.example/?key=-----BEGIN%20PRIVATE%20KEY-----%0AMII",
+        "https://a.example/?key=%2D%2D%2D%2D%2DBEGIN%20PRIVATE%20KEY%2D%2D%2D%2D%2D",
+        *("-----BEGIN ~~PRIVATE~~ KEY-----", "-----BEGIN PRI^VATE KEY^-----"),
+    ],
+)
+def test_a_secret_is_seen_however_a_document_sets_its_letters(text: str) -> None:
+    assert secret_in(text)
 
 
 @each("at", [0, (1 << 18) - 10, (1 << 18) + 5, 900_000])
@@ -280,5 +335,8 @@ def test_a_hostile_text_takes_no_longer_than_its_length() -> None:
         "aws_secret_access_key" + " " * 50,
         "{" + "a" * 15_990,
         "PrivateKey = ",
+        "PrivateKey" + "= " * 40,
+        "aws_secret_access_key = = =" + " " * 120,
+        "aws_secret_access_key = a1b " + "a " * 30,
     ):
         assert secret_in(unit * (2_000_000 // len(unit))) == ""

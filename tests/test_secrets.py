@@ -73,6 +73,23 @@ async def test_the_key_is_not_in_what_is_sent_to_the_model(connect: Connect, sim
     assert canary.SECRET not in json.dumps(sim.received[-1].body)
 
 
+async def test_the_key_in_a_file_or_a_prompt_is_not_in_what_is_sent_to_the_model_either(
+    connect: Connect, sim: Simulator, folders: Folders
+) -> None:
+    source = folders.cwd / "client.py"
+    source.write_text(f'client = Client(api_key="{canary.KEY}")', encoding="utf-8")
+    async with connect() as client:
+        await say(client, "chat", prompt="What does it do?", files="client.py")
+        await say(client, "read_document", documents="client.py", prompt="What does it do?")
+        await say(client, "chat", prompt=f"What is {canary.KEY}?")
+        await say(client, "chat", history=[{"role": "user", "content": canary.KEY}], prompt="And now?")
+        await say(client, "generate_image", prompt=f"A sign that says {canary.KEY}")
+    source.unlink()
+    asked = [json.dumps(request.body) for request in sim.received if request.body]
+    assert len(asked) >= 5
+    assert all("[key]" in body and canary.SECRET not in body for body in asked)
+
+
 @linux
 def test_neither_the_command_line_nor_a_workers_environment_holds_the_key(
     sim: Simulator, tmp_path: Path

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from glm_mcp.registry import Card
+from glm_mcp.text import CERTAIN, without_secrets
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +258,9 @@ def write_body(
         body["tool_choice"] = "auto"
     for name in dialect.left_out:
         body.pop(name, None)
-    return held.fill(json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode())
+    # A key that stands in a prompt or a file is for no log of prompts either.
+    written = without_secrets(json.dumps(body, ensure_ascii=False, separators=(",", ":")), CERTAIN)
+    return held.fill(written.encode())
 
 
 def chance(temperature: float, *, compatible: bool) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from glm_mcp.media.sources.letting_in import closed_where_refused, refuse_secret
 from glm_mcp.media.sources.paths import file_url_path
 from glm_mcp.registry import CARDS, CHAINS, Card, place
 from glm_mcp.sandbox import Sandbox
-from glm_mcp.secret_paths import holds_secret, secret_in
+from glm_mcp.secret_texts import holds_secret, secret_in
 from glm_mcp.text import plain
 from glm_mcp.tools.saving import mime_of
 

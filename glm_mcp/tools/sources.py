@@ -27,7 +27,7 @@ from glm_mcp.media.sources.resolve import resolve_source
 from glm_mcp.media.sources.room import Room
 from glm_mcp.media.sources.urls import parse_public_url
 from glm_mcp.media.types import LEAVABLE, SHORT, Document, Picture, Source
-from glm_mcp.secret_paths import holds_secret, secret_in
+from glm_mcp.secret_texts import holds_secret, secret_in
 from glm_mcp.text import one_line
 from glm_mcp.tools.base import Deps
 

@@ -15,6 +15,7 @@ from glm_mcp.errors import UnsupportedMedia
 from glm_mcp.media.charset import decode
 from glm_mcp.media.documents.common.cards import card_text
 from glm_mcp.media.documents.common.shown import PagesShown, within
+from glm_mcp.media.documents.containers.flowed import unbroken
 from glm_mcp.media.documents.containers.headers import Once, enough
 from glm_mcp.media.documents.containers.mail import Mail
 from glm_mcp.media.documents.containers.mail_pictures import MailPictures
@@ -176,6 +177,13 @@ def _attached_mail(part: Any, mail: Mail, name: str, encoding: str | None, depth
     inner = (
         next((m for m in part.get_payload() if isinstance(m, Message)), None) if part.is_multipart() else None
     )
+    if (
+        inner is not None
+        and not inner.keys()
+        and "base64" in _header(part, "Content-Transfer-Encoding").lower()
+    ):
+        inner["Content-Transfer-Encoding"] = "base64"  # of a sender who packs what is to stay as it is
+        inner = email.message_from_bytes(_payload(inner), policy=inner.policy)
     title = (
         one_line(part.get_filename() or "")
         or (_header(inner, "Subject") if inner is not None else "")
@@ -261,7 +269,8 @@ def _text(part: Message, name: str, encoding: str | None, pictures: MailPictures
     if part.get_content_type() == "text/html":
         page = pictures.pages.get(id(part)) or decode_html(payload, name, encoding, declared).text
         return html_markdown(page, what="reading a mail in HTML", along=pictures.marks)
-    return pictures.in_plain(text_of(payload, name, encoding, declared))
+    said = text_of(payload, name, encoding, declared)
+    return pictures.in_plain(unbroken(said) if str(part.get_param("delsp")).lower() == "yes" else said)
 
 
 def text_of(data: bytes, name: str, encoding: str | None = None, declared: str | None = None) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from glm_mcp.errors import InvalidRequest, UnsupportedMedia
+from glm_mcp.errors import GLMError, InvalidRequest, UnsupportedMedia
 from glm_mcp.glm.messages import Image
 from glm_mcp.glm.threads import in_thread_if
 from glm_mcp.media.detect import detect
@@ -21,7 +21,7 @@ from glm_mcp.media.formats import Kind, check_fits
 from glm_mcp.media.types import SHORT, Document, Fragment, Page, Picture, Source
 from glm_mcp.media.worker import run_here, run_job
 from glm_mcp.registry import Card
-from glm_mcp.secret_paths import holds_secret, secret_in
+from glm_mcp.secret_texts import holds_secret, secret_in
 
 _RENDER = {
     "pdf": "glm_mcp.media.documents.pdf:render_job",
@@ -59,17 +59,24 @@ async def read_document(
         "encoding": encoding,
         "password": password,
     }
+    try:
+        facts = await _facts(kind, source, params)
+    except GLMError as error:  # which names the sheets or files that there are
+        _refuse_words(source, error.message, error.hint)
+        raise
+    document = _document(source, facts)
+    await in_thread_if(document.chars > SHORT, _refuse_secrets, source, document)
+    return document
+
+
+async def _facts(kind: Kind, source: Source, params: dict[str, Any]) -> dict[str, Any]:
     if kind.name == "pdf":
-        facts = await read_pdf(kind.reader, source, params)
-    elif kind.child or source.size > _LIGHT:
+        return await read_pdf(kind.reader, source, params)
+    if kind.child or source.size > _LIGHT:
         facts, _ = await run_job(kind.reader, source, params, timeout_s=SECONDS, memory_mb=memory_mb(source))
     else:
         facts, _ = await run_here(kind.reader, source, params)
-    document = _document(source, facts)
-    # What comes from elsewhere, or was told before, is no secret of this machine.
-    if source.handle is not None and source.url is None and not source.kept:
-        await in_thread_if(document.chars > SHORT, _refuse_secrets, source, document)
-    return document
+    return facts
 
 
 async def render_pages(
@@ -141,7 +148,7 @@ async def embedded_pictures(
     """The pictures that these pages show, not yet prepared, at most `together` in one question; by page the earlier page
     that has shown some of its pictures; and what a careful reader must know.
 
-    Raises UnsupportedMedia, MediaTooLarge, InvalidRequest, TimedOut.
+    Raises UnsupportedMedia, MediaTooLarge, InvalidRequest, TimedOut, and ForbiddenPath as `read_document`.
     """
     params = {
         "name": source.name,
@@ -150,6 +157,7 @@ async def embedded_pictures(
         "together": together,
     }
     facts, blobs = await run_job(_PICTURES, source, params, timeout_s=SECONDS, memory_mb=memory_mb(source))
+    _refuse_words(source, *(str(row[2]) for row in facts["rows"]), *facts["notes"])
     pictures = [
         Embedded(
             page,
@@ -180,11 +188,15 @@ def _kind(source: Source) -> Kind:
 
 def _refuse_secrets(source: Source, document: Document) -> None:
     """Raises ForbiddenPath. The text as it goes out: within a Word file, a mail or a notebook no look at bytes sees it."""
-    said = secret_in(
-        "\n".join((*(f"{page.label}\n{page.text}" for page in document.pages), *document.notes)),
-        allowed=source.named,
-    )
-    if said:
+    said = (f"{page.label}\n{page.text}" for page in document.pages)
+    _refuse_words(source, *said, *document.notes)
+
+
+def _refuse_words(source: Source, *words: str) -> None:
+    """Raises ForbiddenPath. What comes from elsewhere, or was told before, is no secret of this machine."""
+    if source.handle is None or source.url is not None or source.kept:
+        return
+    if said := secret_in("\n".join(words), allowed=source.named):
         raise holds_secret(source.name, said)
 
 

@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-# Chunks that change how a PNG looks; all others (eXIf, tEXt, zTXt, iTXt, tIME, private ones) may say who, where, when.
+# Chunks that change how a PNG looks; all others (eXIf, tEXt, zTXt, iTXt, tIME, sPLT with its name, private ones) may say who,
+# where, when.
 _PNG_KEPT = frozenset(
     (
         *(b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"cHRM", b"gAMA", b"iCCP", b"sBIT", b"sRGB"),
-        *(b"cICP", b"mDCV", b"cLLI", b"bKGD", b"hIST", b"pHYs", b"sPLT"),
+        *(b"cICP", b"mDCV", b"cLLI", b"bKGD", b"pHYs"),
     )
 )
 # And of these the ancillary ones whose length is fixed: decoders refuse the file over another, where it means nothing.

@@ -9,7 +9,7 @@ from typing import IO
 from glm_mcp.errors import MediaTooLarge, UnsupportedMedia
 from glm_mcp.media.detect import detect_file
 from glm_mcp.media.formats import Kind, Want, check_fits
-from glm_mcp.secret_paths import OVERLAP, holds_secret, secret_in
+from glm_mcp.secret_texts import OVERLAP, holds_secret, secret_in
 
 _SCAN = 1 << 18  # bytes of a text looked at in one go
 _ORDERS = (b"\xff\xfe", b"\xfe\xff")  # with which UTF-16 begins: they would be letters of its first word

@@ -29,7 +29,7 @@ from glm_mcp.media.video.subtitles import Cue, format_subtitles, parse_subtitles
 from glm_mcp.media.video.timecode import between, stamp
 from glm_mcp.media.worker import run_job
 from glm_mcp.registry import Card
-from glm_mcp.secret_paths import secret_in
+from glm_mcp.secret_texts import secret_in
 
 _START = 10.0  # seconds for the process to start, open the file and hand its result over
 _BODY_SHARE = 0.72  # of a request's body for media: base64 takes a third more, the rest is text

@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from glm_mcp.errors import MediaTooLarge, UnsupportedMedia
 from glm_mcp.media.video import captions
+from glm_mcp.media.video.clocks import began_anew
 from glm_mcp.media.video.container import AGAIN, JOINED, codec, encrypted, library_errors, video_streams
 from glm_mcp.media.video.orientation import SWAPS, transposition
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 PIXELS = 40_000_000  # a frame of 8K is 33 MP; larger ones do not fit the worker's memory
 WIDEST = 8  # times as wide as high: a pixel of film or tape is two; beyond it is damage
+TOGETHER = "Write it with one clock (ffmpeg -i FILE -c copy film.mp4) and pass that."
 MEASURE_SECONDS = 8.0  # to find the end of a file that does not name it; some gigabytes
 
 
@@ -49,8 +51,8 @@ class Facts:
     notes: tuple[str, ...] = ()
 
 
-def probe(reader: VideoReader) -> Facts:
-    """Leaves the reader at the first frame of the track that it is to read.
+def probe(reader: VideoReader, file: BinaryIO) -> Facts:
+    """`file`: what it reads. Leaves the reader at the first frame of the track that it is to read.
 
     Raises: UnsupportedMedia, MediaTooLarge.
     """
@@ -67,6 +69,8 @@ def probe(reader: VideoReader) -> Facts:
         notes.append(f"damaged: readable up to {duration:.1f} s of {claims:.1f} s")
     elif not measured:
         notes.append(f"the file does not say how long it is: read up to {duration:.1f} s")
+    if (anew := began_anew(file, container.format.name)) is not None:
+        notes.append(f"its clock begins anew after {anew:.1f} s: not all of it was seen. {TOGETHER}")
     texts = reader.text_tracks()
     rate = stream.average_rate or stream.guessed_rate
     return Facts(

@@ -66,7 +66,7 @@ class VideoReader:
         self._failures = 0  # since then, in a row
         self._stream_index: int | None = facts.stream if facts else None
         self._open()
-        self.facts = facts or probe(self)
+        self.facts = facts or probe(self, file)
         if facts is None:
             self.seek(0)
 

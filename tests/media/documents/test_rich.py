@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import subprocess
@@ -194,6 +195,25 @@ def test_a_mail_within_a_mail_is_named_and_read_below() -> None:
     assert text.endswith(
         "[attached mail: the first one]\n\nSubject: the first one  \n\nsecret of the inner mail"
     )
+
+
+def test_a_mail_within_a_mail_that_was_packed_is_read_too() -> None:
+    inner = base64.encodebytes(b"Subject: the first one\n\nwords of the inner mail\n").decode()
+    outer = f"Subject: Fwd\nContent-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\n{inner}"
+    text = read_mail(outer.encode(), None, "a.eml", None)["pages"][0][2]
+    assert text.endswith(
+        "[attached mail: the first one]\n\nSubject: the first one  \n\nwords of the inner mail"
+    )
+
+
+def test_words_that_a_mail_breaks_at_the_end_of_a_line_are_whole() -> None:
+    body = "会议定在下周二上午在三楼的大 \n会议室举行，see  \nhttps://a.example/long/ \naddress\n-- \nA\n> quoted wo \n> rds\n>> deeper\n"
+    head = "Subject: a\nContent-Type: text/plain; charset=utf-8; format=flowed; delsp=yes\n\n"
+    text = read_mail((head + body).encode(), None, "a.eml", None)["pages"][0][2]
+    assert "三楼的大会议室举行，see https://a.example/long/address\n" in text
+    assert "\nA\n> quoted words\n>> deeper" in text
+    plain = read_mail((head.replace("; delsp=yes", "") + body).encode(), None, "a.eml", None)["pages"][0][2]
+    assert "三楼的大 \n会议室举行" in plain
 
 
 # ── Notebooks ───────────────────────────────────────────────────────────────────────────────────────────────────

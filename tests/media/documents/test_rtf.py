@@ -64,6 +64,10 @@ def read(body: bytes) -> tuple[str, list[str]]:
             "1. one\n\n  a) deeper",
         ),
         (
+            rb"{\pard{\listtext \u61623\'3f\tab}\ls1 one\par{\listtext \u61607\'3f\tab}\ls2 two\par{\listtext \u61480\'3f\tab}\ls3 three\par}",
+            "• one\n\n▪ two\n\n• three",
+        ),
+        (
             rb"H{\sub 2}O at 3 m{\super 2}, {\strike wrong }\strike\b too\b0\strike0  right",
             "H~2~O at 3 m^2^, ~~wrong~~ ~~too~~ right",
         ),

@@ -98,6 +98,12 @@ def test_signs_of_a_symbol_font_are_read_as_what_they_show() -> None:
     assert text.startswith("• α ≥ β") or "α ≥ β" in text
 
 
+def test_signs_that_libreoffice_writes_with_its_own_font_are_those_of_the_font_it_stands_for() -> None:
+    lines = ["\uf0a7 bring tea to all", "\uf0d8 and to the others", "\uf0fc \uf095 done by each of them"]
+    text = page(script_pdf(lines, font="BAAAAA+OpenSymbol"))[2]
+    assert all(words in text for words in ("▪ bring tea", "➢ and to", "✓ • done"))
+
+
 @each("font", ["TimesNewRoman,Italic", "SimSun", "ABCDEF+Calibri"])
 def test_a_sign_of_symbol_within_a_line_of_text_is_read_as_what_it_shows(font: str) -> None:
     lines = ["the loss \uf061 \uf0a3 12 and f \uf0ce A \uf0c7 B for all of them"] * 3

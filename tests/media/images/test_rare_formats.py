@@ -489,6 +489,7 @@ TURNED = exif(6)[6:]
         ),  # more text than a decoder takes
         png_with(chunk(b"zTXt", b"a\0\0not packed at all")),
         png_with(chunk(b"iTXt", b"a\0\1\0\0\0not packed at all")),
+        png_with(chunk(b"sPLT", b"who and where\0\x08")),
         png_with(chunk(b"tIME", b"\0", BAD)),
         png_with(chunk(b"gAMA", b"\0\1")),
         png_with(chunk(b"cHRM", b"\0" * 5)),
@@ -503,6 +504,7 @@ TURNED = exif(6)[6:]
         "text bomb",
         "zTXt",
         "iTXt",
+        "sPLT",
         "tIME",
         "gAMA",
         "cHRM",
@@ -516,7 +518,7 @@ TURNED = exif(6)[6:]
 async def test_damage_in_what_a_png_says_beside_its_pixels_costs_nothing_else(data: bytes) -> None:
     picture = await one(data)
     assert (picture.original, seen(shown(picture)), picture.notes) == ((120, 80), "RGBY", ())
-    for name in (b"tEXt", b"zTXt", b"iTXt", b"tIME", b"prVt", b"eXIf"):
+    for name in (b"tEXt", b"zTXt", b"iTXt", b"tIME", b"sPLT", b"hIST", b"prVt", b"eXIf"):
         assert name not in (picture.part.data or b"")
 
 

@@ -11,7 +11,8 @@ from support.cases import each
 
 from glm_mcp.errors import ForbiddenURL
 from glm_mcp.media.sources.urls import address_allowed, host_of, parse_public_url
-from glm_mcp.secret_paths import is_secret, secret_in, windows_trouble
+from glm_mcp.secret_paths import is_secret, windows_trouble
+from glm_mcp.secret_texts import secret_in
 
 PRIVATE = [
     "127.0.0.1",

@@ -12,6 +12,7 @@ from support.films import Film, flip_bits, make, only_sound, read_mark, regular
 from support.video_jobs import framed, read, shots
 
 from glm_mcp.errors import InvalidRequest, UnsupportedMedia
+from glm_mcp.media.video.clocks import began_anew
 from glm_mcp.media.video.reader import VideoReader
 
 SHORT = regular(6)
@@ -284,3 +285,29 @@ def test_a_short_time_limit_gives_what_was_reached_and_says_so() -> None:
     assert 1 <= len(blobs) < 50
     assert any("time" in note for note in facts["notes"])
     assert all(abs(read_mark(b) / 25 - at) < 0.05 for b, at in zip(blobs, times_of(facts), strict=True))
+
+
+@each(("form", "codec"), [("mpegts", "libx264"), ("vob", "mpeg2video"), ("mpeg", "mpeg2video")])
+def test_a_film_whose_clock_begins_anew_is_said_to_be_seen_in_part(form: str, codec: str) -> None:
+    one = make(Film(SHORT, form=form, codec=codec))
+    facts, _ = framed(one + one)
+    (said,) = (note for note in facts["notes"] if "clock" in note)
+    assert "not all of it was seen" in said
+    assert "ffmpeg -i FILE -c copy" in said
+    assert not [note for note in framed(one)[0]["notes"] if "clock" in note]
+
+
+def test_a_clock_that_is_full_or_damaged_in_one_place_does_not_begin_anew() -> None:
+    def broadcast(*clocks: float) -> bytes:
+        ticks = ((round(c * 90_000) % (1 << 33)) << 7 for c in clocks)
+        return b"".join(b"\x47\1\0\x20\xb7\x10" + t.to_bytes(5, "big") + bytes(177) for t in ticks)
+
+    def after(*clocks: float) -> float | None:
+        return began_anew(io.BytesIO(broadcast(*clocks)), "mpegts")
+
+    hours = (1 << 33) / 90_000
+    assert after(*range(20)) is None
+    assert after(*(hours - 10 + n for n in range(20))) is None
+    assert after(*range(10), 5000, *range(10, 20)) is None
+    assert after(*range(10), 0, *range(10, 20)) is None
+    assert after(*range(10), *range(10)) == pytest.approx(8, abs=2)

@@ -37,8 +37,9 @@ def shown_date(number: float, tokens: tuple[Token, ...], *, since_1904: bool) ->
         return None
     letters = {text[0] for kind, text in tokens if kind == "date"}
     clock = bool(letters & set("hns"))
-    if not any(kind == "date" and text.startswith("s") for kind, text in tokens):
-        when += dt.timedelta(milliseconds=500)  # 10:29:59.9999 is half past ten
+    places = _places(tokens)
+    when += dt.timedelta(seconds=0.5 / 10**places)  # 10:29:59.9999 is half past ten
+    tokens = _with_fraction(tokens, f"{when.microsecond:06}"[:places])
     if letters >= set("ymd") or letters >= set("emd"):
         day = when.date().isoformat()
         return f"{day} {_clock(when, tokens)}" if clock else day
@@ -48,7 +49,9 @@ def shown_date(number: float, tokens: tuple[Token, ...], *, since_1904: bool) ->
 def _clock(when: dt.datetime, tokens: tuple[Token, ...]) -> str:
     start = next(i for i, (kind, text) in enumerate(tokens) if kind == "date" and text[0] in "hns")
     end = max(
-        i for i, (kind, text) in enumerate(tokens) if kind == "ampm" or (kind == "date" and text[0] in "hns")
+        i
+        for i, (kind, text) in enumerate(tokens)
+        if kind in ("ampm", "fraction") or (kind == "date" and text[0] in "hns")
     )
     part = tokens[start : end + 1]
     return "".join(
@@ -56,11 +59,19 @@ def _clock(when: dt.datetime, tokens: tuple[Token, ...]) -> str:
     )
 
 
+def _places(tokens: tuple[Token, ...]) -> int:
+    """How many digits of a fraction of a second are shown; a sheet has three at most."""
+    return min(sum(kind == "digit" for kind, _ in tokens), 3)
+
+
+def _with_fraction(tokens: tuple[Token, ...], digits: str) -> tuple[Token, ...]:
+    left = iter(digits)
+    return tuple(("fraction", next(left, "0")) if kind == "digit" else (kind, text) for kind, text in tokens)
+
+
 def _dated(when: dt.datetime, kind: str, text: str, tokens: tuple[Token, ...]) -> str:
     if kind == "ampm":
         return "AM" if when.hour < 12 else "PM"
-    if kind == "digit":
-        return str(when.microsecond // 100_000)
     if kind != "date":
         return literal(kind, text)
     match text[0]:
@@ -84,11 +95,10 @@ def _dated(when: dt.datetime, kind: str, text: str, tokens: tuple[Token, ...]) -
 
 def _elapsed(number: float, tokens: tuple[Token, ...]) -> str:
     """A duration: the first unit counts on beyond its circle."""
-    seconds = abs(number) * 86_400
-    if not any(kind != "digit" and text[0] == "s" for kind, text in tokens if kind in ("date", "elapsed")):
-        seconds += 0.5
-    exact = round(seconds, 3)
-    left = int(exact)
+    places = _places(tokens)
+    shown = int(abs(number) * 86_400 * 10**places + 0.5)
+    left = shown // 10**places
+    tokens = _with_fraction(tokens, f"{shown % 10**places:0{places}}" if places else "")
     out: list[str] = ["-"] if number < 0 else []
     for kind, text in tokens:
         if kind == "elapsed":
@@ -97,8 +107,6 @@ def _elapsed(number: float, tokens: tuple[Token, ...]) -> str:
         elif kind == "date":
             unit = {"h": 3600, "n": 60, "m": 60, "s": 1}.get(text[0], 86_400)
             out.append(f"{left // unit % (24 if unit == 3600 else 60):0{min(len(text), 2)}}")
-        elif kind == "digit":
-            out.append(str(int(exact * 10) % 10))
         else:
             out.append(literal(kind, text))
     return "".join(out).strip()

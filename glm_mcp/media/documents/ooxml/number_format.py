@@ -207,13 +207,27 @@ def _placed(digits: str, core: tuple[Token, ...]) -> str:
 
 
 def _scientific(number: float, core: tuple[Token, ...], at: int) -> str:
-    decimals, point = 0, False
-    for kind, text in core[:at]:
-        point = point or text == "."
-        decimals += point and kind == "digit"
-    mantissa, _, power = f"{number:.{decimals}E}".partition("E")
-    sign = "-" if power.startswith("-") else "+" if core[at][1].endswith("+") else ""
-    return f"{mantissa}E{sign}{power.lstrip('+-').lstrip('0').rjust(sum(k == 'digit' for k, _ in core[at:]), '0')}"
+    """With several digits before the point, as engineers write it, the power is one of as many."""
+    texts = [text for kind, text in core[:at] if kind == "digit" or text == "."]
+    point = texts.index(".") if "." in texts else len(texts)
+    together, decimals = max(point, 1), len(texts[point + 1 :])
+    power = int(f"{number:E}".partition("E")[2])
+    mantissa, rounded = _digits(number, decimals + power % together)
+    if rounded != power:  # 999.96 is 1.0E+3
+        mantissa, power = _digits(number, decimals + rounded % together)
+    digits, before = mantissa.replace(".", ""), 1 + power % together
+    power -= power % together
+    whole, rest = digits[:before].rjust(texts[:point].count("0"), "0"), digits[before : before + decimals]
+    sign = "-" if power < 0 else "+" if core[at][1].endswith("+") else ""
+    shown = str(abs(power)).lstrip("0").rjust(sum(kind == "digit" for kind, _ in core[at:]), "0")
+    return f"{whole}.{rest}E{sign}{shown}" if rest else f"{whole}E{sign}{shown}"
+
+
+def _digits(number: float, decimals: int) -> tuple[str, int]:
+    """A number with one digit before the point, and its power; halves go up."""
+    exact = Context(prec=decimals + 1, rounding=ROUND_HALF_UP).create_decimal(repr(number))
+    mantissa, _, power = f"{exact if number else 0.0:.{decimals}E}".partition("E")
+    return mantissa, int(power)
 
 
 def _fraction(number: float, core: tuple[Token, ...]) -> str:

@@ -20,6 +20,7 @@ _MATH_FONT = re.compile(
 _VOWEL = re.compile("[aeiouyäöüæøåàâéèêëîïôûùáíóúąęěůőű]", re.IGNORECASE)
 _STRANGE = re.compile("[\ufffd\ue000-\uf8ff\U000f0000-\U0010ffff\x00-\x08\x0e-\x1f\x80-\x9f]|\\(cid:\\d+\\)")
 _SIGN = re.compile("[\uf020-\uf0ff]")
+_FONTS = ("Symbol", "Wingdings", "OpenSymbol", "StarSymbol")
 _TEXT_FONT = re.compile(
     "times|song|simsun|simhei|kaiti|fang|yahei|dengxian|ming|arial|helvetica|calibri|cambria|garamond|courier|[^\0-\x7f]"
 )
@@ -92,7 +93,7 @@ def letters_of_signs(text: str, page: Any) -> str:
     behind: dict[str, set[str]] = {}
     for item in page.text_items:
         font = re.sub(r"^[A-Z]{6}\+", "", item.font_name or "").lower()
-        name = next((known for known in ("Symbol", "Wingdings") if font.startswith(known.lower())), "")
+        name = next((known for known in _FONTS if font.startswith(known.lower())), "")
         text_font = not name and _TEXT_FONT.search(font)
         for sign in _SIGN.findall(item.text) if name or text_font else ():
             signs = shown if name else behind

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from glm_mcp.media.documents.markdown import flat, table
+from glm_mcp.media.documents.word.runs import letters_of
 
 _NEAR = 20  # twentieths of a point within which the edges of two cells are one
 
@@ -59,8 +60,9 @@ class Writer:
             self.flush()
 
     def mark(self, text: str) -> None:
-        """The number or the sign of a list's item."""
-        self.line.append(f"{' '.join(text.split())} ")
+        """The number or the sign of a list's item. LibreOffice names no font of such a sign: it is of its own."""
+        shown = letters_of(text, "OpenSymbol")[0] or "•" * bool(text)
+        self.line.append(f"{' '.join(shown.split())} ")
         self.listed = True
 
     def hang(self, text: str) -> None:

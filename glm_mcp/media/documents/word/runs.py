@@ -26,6 +26,9 @@ _WINGDINGS = {
 _WINGDINGS_2 = dict(zip("PORST£", "✓✗☑☒☒☐", strict=True))
 _NO_LETTERS = ("wingdings 3", "webdings", "marlett")
 SYMBOL_FONTS = ("symbol", "symbolprop bt", "wingdings", "wingdings 2", *_NO_LETTERS)
+# LibreOffice's own, which has letters too: it writes the signs of Symbol and Wingdings with it, at their places.
+_OPEN_SYMBOL = ("opensymbol", "starsymbol")
+_DOTS = (0xF0B7, 0xF095)  # of its lists
 _SIGN = re.compile("[\uf020-\uf0ff]")
 
 
@@ -43,6 +46,10 @@ def symbol(font: str, code: str) -> str:
             return _WINGDINGS_2.get(letter, "")
         case "symbol" | "symbolprop bt":
             return _SYMBOL.get(ord(letter or "\0"), letter)
+        case name if name in _OPEN_SYMBOL and place in _DOTS:
+            return "•"
+        case name if name in _OPEN_SYMBOL and 0xF020 <= place <= 0xF0FF:
+            return _WINGDINGS.get(ord(letter), "")
         case name if name in _NO_LETTERS:
             return ""
     return "" if 0xE000 <= place <= 0xF8FF else letter
@@ -52,7 +59,7 @@ def letters_of(text: str, font: str) -> tuple[str, bool]:
     """A text with the signs that a symbol font has at private places as the letters that they show; and whether some have
     none and are left out. What lies there in other fonts stays.
     """
-    if font.lower() not in SYMBOL_FONTS or not _SIGN.search(text):
+    if font.lower() not in (*SYMBOL_FONTS, *_OPEN_SYMBOL) or not _SIGN.search(text):
         return text, False
     shown = [symbol(font, f"{ord(letter):X}") if _SIGN.match(letter) else letter for letter in text]
     return "".join(shown), not all(shown)
