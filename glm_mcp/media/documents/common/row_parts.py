@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+_GAPS = re.compile(r"[\W_]+")
 APART = re.compile(r" {2,}")
 AMOUNT = re.compile(r"[$€£¥(<-]?\s?-?\d[\d.,:]*[%)*]{0,4}")
 MONEY = re.compile(r" {2}\S?\S?\d[\d.,'\u2019]*[.,]\d\d\W?\s*(?:CR|DR)?\Z", re.IGNORECASE)  # ends a line
@@ -21,7 +22,7 @@ def rank(line: str) -> int:
 
 
 def solid(text: str) -> str:
-    return re.sub(r"[\W_]", "", text)
+    return text if text.isalnum() else _GAPS.sub("", text)
 
 
 def letters(text: str) -> str:

@@ -162,13 +162,18 @@ def is_garbled(text: str) -> bool:
 
 def _has_no_ideographs(text: str) -> bool:
     """Whether signs stand for the ideographs between the marks of Chinese, as where a font numbers these as they come."""
-    marks, signs = len(_CHINESE_MARK.findall(text)), len(_NO_WORD.findall(text))
+    marks = len(_CHINESE_MARK.findall(text))
+    if marks <= _MARKS:
+        return False
+    signs = len(_NO_WORD.findall(text))
     ideographs = sum("\u3040" <= c <= "\u9fff" or "\uac00" <= c <= "\ud7af" for c in text)
-    return marks > _MARKS and marks > ideographs and signs > 0.15 * len(text)
+    return marks > ideographs and signs > 0.15 * len(text)
 
 
 def _mixes_scripts(text: str) -> bool:
     """Whether letters stand beside those of other scripts, as where a font without a map numbers ideographs as they come."""
+    if 2 * len(_RARE.findall(text)) < _MIXED:
+        return False  # each stands beside two letters at most
     scripts = [unicodedata.name(c, "").split(" ")[0] if c.isalpha() else "" for c in text]
     rare = [bool(_RARE.match(c)) for c in text]
     mixed = sum(
