@@ -26,16 +26,8 @@ from pydantic import (
 
 from glm_mcp.errors import ConfigError
 from glm_mcp.registry import ENDPOINTS
-from glm_mcp.settings_file import (
-    bare_key,
-    file_of,
-    folder_as_pasted,
-    is_placeholder,
-    parted_folders,
-    read,
-    unquoted,
-    whole_path,
-)
+from glm_mcp.setting_values import bare_key, is_placeholder, parted_folders, unquoted, whole_path
+from glm_mcp.settings_file import file_of, folder_as_pasted, read
 from glm_mcp.settings_team import Folded, TeamSettings, Token
 from glm_mcp.settings_team import setting as _setting
 from glm_mcp.text import clean

@@ -17,7 +17,7 @@ from pydantic import (
     field_validator,
 )
 
-from glm_mcp.settings_file import is_placeholder, server_url, unquoted, whole_path
+from glm_mcp.setting_values import is_placeholder, server_url, unquoted, whole_path
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 

@@ -15,8 +15,9 @@ from glm_mcp.cli.terminal.group import here, labelled, language, say, show_error
 from glm_mcp.errors import AuthError, ConfigError
 from glm_mcp.installation import typed
 from glm_mcp.registry import ENDPOINTS, Endpoint, endpoint
+from glm_mcp.setting_values import bare_key, has_key_form, is_placeholder
 from glm_mcp.settings import KEY_NAMES, KEY_PAGE, Settings, load_what_is_right
-from glm_mcp.settings_file import bare_key, drop, file_of, has, has_key_form, is_placeholder, put
+from glm_mcp.settings_file import drop, file_of, has, put
 from glm_mcp.text import Redactor
 
 KEY, BASE = "GLM_API_KEY", "GLM_BASE_URL"

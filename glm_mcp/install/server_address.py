@@ -12,7 +12,7 @@ from glm_mcp.errors import ConfigError
 from glm_mcp.install.entry import Bearer
 from glm_mcp.install.wish import Wish
 from glm_mcp.installation import Machine
-from glm_mcp.settings_file import server_url
+from glm_mcp.setting_values import server_url
 
 
 def address_of(url: str, option: str) -> str:

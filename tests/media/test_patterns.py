@@ -83,7 +83,7 @@ from glm_mcp.media.sources.paths import expand, find_files
 from glm_mcp.media.video.subtitles import parse_subtitles
 from glm_mcp.sandbox import Sandbox
 from glm_mcp.secret_texts import secret_in
-from glm_mcp.settings_file import parted_folders
+from glm_mcp.setting_values import parted_folders
 from glm_mcp.text import clean, one_line, plain, without_secrets
 from glm_mcp.tools.analyze_video import times_in
 from glm_mcp.tools.base import noted

@@ -35,7 +35,7 @@ from glm_mcp.glm.network.proxy import proxy_for
 from glm_mcp.glm.threads import in_thread, in_thread_if
 from glm_mcp.media.kept.uploads import is_upload
 from glm_mcp.media.sources.urls import show
-from glm_mcp.settings_file import server_url
+from glm_mcp.setting_values import server_url
 from glm_mcp.text import clean
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 from urllib.parse import unquote, urlsplit
 
 from glm_mcp.errors import ConfigError
-from glm_mcp.settings_file import unquoted
+from glm_mcp.setting_values import unquoted
 from glm_mcp.text import clean
 
 # socks:// is what desktops write into ALL_PROXY; browsers take it for SOCKS5.

@@ -19,8 +19,8 @@ from glm_mcp.server.callers.caller import LOCAL, Caller, owner_of
 from glm_mcp.server.http.auth.oidc import Issuer
 from glm_mcp.server.http.auth.refusal import Challenge, Refused
 from glm_mcp.server.http.auth.tokens import PREFIX, TokenFile, adding, digest, mark_of, well_formed
+from glm_mcp.setting_values import is_placeholder
 from glm_mcp.settings import Settings
-from glm_mcp.settings_file import is_placeholder
 
 log = logging.getLogger(__name__)
 
