@@ -14,11 +14,8 @@ BROKEN: dict[str, Any] = {"_broken": True}  # in the place of an object that is 
 _NOTHING = {"null", "[]", '""'}  # as data of an event that only keeps the connection
 _MARK, _DONE = "data:", "[DONE]"
 _GLUED = 20  # events in one line
-_ENVELOPES = (
-    "data",
-    "result",
-    "response",
-)  # of an answer, in those of gateways and of the platform's older versions
+# Of an answer, in those of gateways and of the platform's older versions.
+_ENVELOPES = ("data", "result", "response")
 _DECODER = json.JSONDecoder()
 
 
