@@ -16,10 +16,10 @@ def main() -> None:
     from glm_mcp.server.front.stdin import early
 
     stdin = early(sys.argv[1:])
-    if stdin is None:
-        signal.signal(signal.SIGINT, before)
     from glm_mcp.cli.main import main as run
 
+    if stdin is None:
+        signal.signal(signal.SIGINT, before)
     run(stdin)
 
 

@@ -55,15 +55,16 @@ class Sandbox:
         allowed: Sequence[Path] = (),
         output: Path | None = None,
         own: Sequence[Path] = (),
+        closed: Sequence[Path] = (),
         remote: bool = False,
         upload: Callable[[str], str] | None = None,
         own_host: str | None = None,
         platform: str = sys.platform,
     ) -> None:
         """`allowed`: GLM_ALLOWED_DIRS. `output`: GLM_OUTPUT_DIR. `own`: the server's own data and cache folders,
-        whose ordinary files may be read though they lie in hidden places. `remote`: callers come over HTTP, and only
-        `allowed` counts. `upload`: the line that uploads a path of theirs. `own_host`: "host:port" of the configured
-        endpoint, which may be a private address.
+        whose ordinary files may be read though they lie in hidden places. `closed`: files of its secrets, which nobody
+        reads wherever they lie. `remote`: callers come over HTTP, and only `allowed` counts. `upload`: the line that
+        uploads a path of theirs. `own_host`: "host:port" of the configured endpoint, which may be a private address.
         """
         self.home = _real(home)
         self.cwd = _real(cwd)
@@ -75,6 +76,7 @@ class Sandbox:
         self._allowed = [_real(_expand(p, home)) for p in allowed]
         self._output = None if output is None else _real(_expand(output, home))
         self._own = [_real(p) for p in own]
+        self._closed = frozenset(tuple(map(fold, _real(p).parts)) for p in closed)
         self._roots = self._find_roots()
 
     def uploading(self, upload: Callable[[str], str]) -> Self:
@@ -262,7 +264,8 @@ class Sandbox:
 
     def _secret(self, asked: Path, resolved: Path) -> bool:
         spelled = Path(os.path.normpath(asked))
-        return any(is_secret(path.parts, self.home.parts, resolved) for path in {resolved, spelled})
+        both = {resolved, spelled}
+        return any(is_secret(path.parts, self.home.parts, resolved, self._closed) for path in both)
 
     def outside(self, path: Path, asked: Path) -> ForbiddenPath:
         if self.remote:
@@ -323,8 +326,5 @@ def _not_here(path: str, upload: Callable[[str], str] | None, *, allowed: bool) 
         more = "Or give a path below them." if send else "Give a path below them."
         return ForbiddenPath(f"{path} is outside the folders of GLM_ALLOWED_DIRS", f"{send} {more}".strip())
     allow = "or set GLM_ALLOWED_DIRS on the server to folders that may be read."
-    if send:
-        more = f"A URL, a data: URL or base64 is taken too, {allow}"
-    else:
-        more = f"Send a URL, a data: URL or base64, {allow}"
-    return ForbiddenPath("local files are not read over HTTP", f"{send} {more}".strip())
+    taken = "A URL, a data: URL or base64 is taken too," if send else "Send a URL, a data: URL or base64,"
+    return ForbiddenPath("local files are not read over HTTP", f"{send} {taken} {allow}".strip())

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path, PurePosixPath
 
 from glm_mcp.atomic_files import NO_LINK, READING
@@ -120,11 +120,17 @@ def _is_slides(path: Path) -> bool:
         return False
 
 
-def is_secret(parts: Sequence[str], home: Sequence[str] = (), file: Path | None = None) -> bool:
+def is_secret(
+    parts: Sequence[str],
+    home: Sequence[str] = (),
+    file: Path | None = None,
+    own: Collection[tuple[str, ...]] = (),
+) -> bool:
     """Whether the path of these components lies in a secret folder or has the name of a secret file.
 
     `home`: the components of the home folder, below which the secret folders of macOS and Windows lie. `file`: where the
-    path leads, which is looked into where a key and a presentation may have that name.
+    path leads, which is looked into where a key and a presentation may have that name. `own`: files of this server's secrets, whatever they are
+    called, as their components `fold` to.
     """
     folded = tuple(fold(part) for part in parts)
     if not folded:
@@ -133,7 +139,7 @@ def is_secret(parts: Sequence[str], home: Sequence[str] = (), file: Path | None 
     ends = last.endswith(_ENDINGS) and not (file and last.endswith(".key") and _is_slides(file))
     if last in _NAMES or last.startswith(".env.") or ends or _KEY_FILE.fullmatch(last):
         return True
-    if (*folded[-2:-1], last) in _OWN:
+    if folded in own or (*folded[:-1], last) in own or (*folded[-2:-1], last) in _OWN:
         return True
     at_home = len(home) if home and folded[: len(home)] == tuple(fold(part) for part in home) else None
     return any(

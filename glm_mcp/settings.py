@@ -262,7 +262,7 @@ def load(env_file: Path | None = None, **given: Any) -> Settings:
     Raises ConfigError naming each wrong variable, what it was and what it may be.
     """
     try:
-        return Settings(**{**_given(read(env_file)), **given})
+        return Settings(**{**_given(read(env_file)), **given}).read_from(env_file)
     except ValidationError as error:
         raise _wrong(error, env_file) from None
 
@@ -277,12 +277,12 @@ def load_what_is_right(env_file: Path | None = None) -> tuple[Settings, ConfigEr
         unread = error
     values = _given(lines)
     try:
-        return Settings(**values), unread
+        return Settings(**values).read_from(env_file), unread
     except ValidationError as error:
         wrong = {str(item["loc"][0]) for item in error.errors() if item["loc"]}
         wrong |= set(KEY_NAMES) if wrong & set(KEY_NAMES) else set()
         right = {n: v for n, v in values.items() if n not in wrong}
-        return Settings(**right), unread or _wrong(error, env_file)
+        return Settings(**right).read_from(env_file), unread or _wrong(error, env_file)
 
 
 def _given(lines: dict[str, str]) -> dict[str, Any]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import unquote, urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -13,11 +13,14 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     Field,
+    PrivateAttr,
     SecretStr,
     field_validator,
 )
 
+from glm_mcp.folders import user_folders
 from glm_mcp.setting_values import is_placeholder, server_url, unquoted, whole_path
+from glm_mcp.settings_file import file_of
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -160,6 +163,32 @@ class TeamSettings(BaseModel):
         "debug, info, warning or error",
         "What the log holds where `--log-level` does not say: warning. From info on one line a call.",
     )
+
+    _file: Path | None = PrivateAttr(None)
+
+    def read_from(self, env_file: Path | None) -> Self:
+        """The same; `env_file`: which file they were read from besides the environment, None for the usual one."""
+        self._file = env_file
+        return self
+
+    @property
+    def tokens_path(self) -> Path:
+        """The file of tokens that is meant."""
+        return self.tokens_file or user_folders().config / "tokens.toml"
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Every key, token and password of these settings: they stand in nothing that is said."""
+        values = [getattr(self, name) for name in type(self).model_fields]
+        held = [v for value in values for v in (value if isinstance(value, tuple) else (value,))]
+        words = [v.get_secret_value() for v in held if isinstance(v, SecretStr)]
+        password = self.redis_password or ""
+        return (*(w for w in words if not is_placeholder(w)), password, unquote(password))
+
+    @property
+    def secret_files(self) -> tuple[Path, ...]:
+        """Where this server's own secrets lie, whatever the files are called: no tool reads them."""
+        return file_of(self._file), self.tokens_path
 
     @field_validator("redis_url")
     @classmethod

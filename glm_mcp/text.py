@@ -17,14 +17,17 @@ class Redactor:
     """The secrets of one application, or of one call: they stand in nothing that is said while it is applied."""
 
     def __init__(self, *secrets: str | None) -> None:
-        # The longest first: one may begin another.
-        self._secrets = sorted({s for s in secrets if s and len(s) >= SHORTEST}, key=len, reverse=True)
+        self._secrets: list[str] = []
+        for secret in secrets:
+            self.learn(secret)
         _alive.add(self)
 
     def learn(self, secret: str | None) -> None:
         """One more secret, also for the calls in which this redactor is applied already."""
         if secret and len(secret) >= SHORTEST:
-            self._secrets = sorted({*self._secrets, secret}, key=len, reverse=True)
+            # As JSON has it too, with a backslash before its quotes. The longest first: one may begin another.
+            written = (json.dumps(secret, ensure_ascii=bare)[1:-1] for bare in (True, False))
+            self._secrets = sorted({*self._secrets, secret, *written}, key=len, reverse=True)
 
     @contextmanager
     def applied(self) -> Iterator[None]:
@@ -75,6 +78,7 @@ def without_any_secret(text: str, shortest: int = SHORTEST) -> str:
 _MARKUP = re.compile(r"<(script|style)\b.*?(?:</\1\s*>|\Z)|<[^>]{0,500}>", re.DOTALL | re.IGNORECASE)
 _KEYS = re.compile(r"\b[0-9a-fA-F]{16,}\.[A-Za-z0-9]{8,}\b|\bsk-[\w-]{8,}|\bBearer\s+\S+")
 _LOOKED_AT = 8_000  # characters; the reason stands at the start
+ERROR_CHARS = 1_000  # of what an error says; a path alone may have thousands
 ID_CHARS = 80  # of a request id; the service's have some 30
 
 
@@ -266,6 +270,11 @@ def one_line(text: str) -> str:
 def shortened(text: str, most: int) -> str:
     """At most so many characters of it, with a mark at the end where there were more."""
     return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def bearable(text: str) -> str:
+    """What an error says, of a length that can be shown. Keys first: a cut would leave the half of one."""
+    return shortened(without_secrets(text), ERROR_CHARS)
 
 
 def whole(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import re
 import signal
 import sys
 import traceback
@@ -28,6 +29,7 @@ from support.toolkit import call, fail, say, text_of
 from glm_mcp.errors import ConfigError, GLMError
 from glm_mcp.server.app import App, Folders
 from glm_mcp.server.log import configure
+from glm_mcp.settings import Settings
 from glm_mcp.simulator import Fault, Reply, Simulator
 from glm_mcp.text import Redactor, clean
 from glm_mcp.tools.base import Deps
@@ -242,6 +244,45 @@ async def test_a_service_that_ends_its_answer_with_the_key_tells_it_nobody(conne
             whole = (await call(client, "chat", prompt="hi")).model_dump_json()
     assert "cut by the service (ended by [key])" in whole
     assert own.lower() not in whole.lower()
+
+
+@each("header", ["Content-Type", "Content-Encoding"])
+async def test_a_service_that_answers_with_the_key_in_a_header_tells_it_nobody(header: str) -> None:
+    own = "TeamServer.AnOwnServicesPassPhrase"
+    network = answering(
+        lambda _: httpx.Response(200, headers={header: own}, stream=httpx.ByteStream(b"hello"))
+    )
+    with Redactor(own).applied():
+        async with client_of(transport=network) as client:
+            with pytest.raises(GLMError, match=re.escape("[key]")) as caught:
+                await ask(client, within=1)
+    assert own[:12].lower() not in str(caught.value).lower()
+
+
+async def test_a_key_is_known_as_json_writes_it_too(connect: Connect, sim: Simulator) -> None:
+    own = 'a-secret-"with"-\\signs-of-its-own-12'
+    async with connect(GLM_SESSION_SECRET=own) as client:
+        await say(client, "chat", prompt=f"What is {own}?")
+        await say(client, "generate_image", prompt=f"A sign that says {own}", size="512x512")
+    asked = [json.dumps(request.body) for request in sim.received if request.body]
+    assert len(asked) == 2
+    assert all("[key]" in body and "of-its-own" not in body for body in asked)
+
+
+@each(
+    "name",
+    ["GLM_CONNECT_TOKEN", "GLM_METRICS_TOKEN", "GLM_API_KEYS", "GLM_REDIS_URL", "GLM_REDIS_URL, quoted"],
+)
+async def test_no_secret_of_the_settings_is_in_a_result(
+    name: str,
+) -> None:
+    own, given = "another-word-of-24-letters", "another-word-of-24-letters"
+    if name.startswith("GLM_REDIS_URL"):
+        own = own.replace("-", "@") if "quoted" in name else own
+        given = f"redis://:{own.replace('@', '%40')}@127.0.0.1:1/0"
+    settings = Settings(**{name.partition(",")[0]: given})
+    with Redactor(*settings.secrets).applied():
+        assert clean(f"It is {own}.") == "It is [key]."
 
 
 @given(st.integers(0, 400), st.sampled_from(["", "<p>", " \n"]))

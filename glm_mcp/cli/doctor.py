@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from glm_mcp.media import formats
 from glm_mcp.registry import CARDS, CHAINS, ENDPOINTS, Endpoint, place
 from glm_mcp.sandbox import Sandbox
 from glm_mcp.settings import KEY_PAGE, Settings, variable
-from glm_mcp.text import Redactor
+from glm_mcp.text import Redactor, bearable
 
 # The optional parts and the modules that each brings.
 EXTRAS = {**formats.EXTRAS, "http": ("uvicorn",)}
@@ -40,13 +41,16 @@ async def examine(
     `within_s`: for a call of the service.
     """
     findings = [_sources(env_file), *_misspelt(), *_tokens(settings), _key(settings)]
-    with Redactor(settings.key).applied():
+    with Redactor(*settings.secrets).applied():
         own = GLMClient(settings).home.compatible
         findings += [await _at_engine(settings) if own else _models(settings), *_proxy(settings)]
         findings += await try_key(settings, endpoints, within_s=within_s)
-    findings += await anyio.to_thread.run_sync(_kept, settings)
-    findings += await anyio.to_thread.run_sync(_folders, settings)
-    return [*findings, *_extras(installed)]
+        findings += await anyio.to_thread.run_sync(_kept, settings)
+        findings += await anyio.to_thread.run_sync(_folders, settings)
+        # Of a service's words, whoever puts them into a finding.
+        return [
+            replace(f, said=bearable(f.said), mend=bearable(f.mend)) for f in [*findings, *_extras(installed)]
+        ]
 
 
 def _sources(env_file: Path | None) -> Finding:

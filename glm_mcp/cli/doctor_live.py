@@ -131,7 +131,7 @@ async def ask_service(
     started = anyio.current_time()
     report = Report(host if home.name == home.url else home.name, f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}")
     try:
-        with Redactor(settings.key).applied():
+        with Redactor(*settings.secrets).applied():
             await _Asking(report, transport, home, settings.key, say, limits).run()
     finally:
         with anyio.CancelScope(shield=True):

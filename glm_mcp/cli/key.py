@@ -113,7 +113,7 @@ async def store(
     for line in said:
         say(line)
     asked = settings.model_copy(update={"base_url": base}).with_key(key)
-    with Redactor(key).applied():
+    with Redactor(key, *settings.secrets).applied():
         found = await _judged(asked, endpoints, say) if tried else None
     file, base = file_of(env_file), found or platform or ""
     put(file, {KEY: key, **({BASE: base} if base else {})})

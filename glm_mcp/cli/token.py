@@ -35,11 +35,10 @@ _COUNT = click.IntRange(1, 10**12)  # as LARGEST of the file's reader, which is 
 @click.pass_context
 def token(ctx: click.Context, file: Path | None) -> None:
     """Say who may use `serve --http`: each person or program has a token of their own."""
-    from glm_mcp.server.http.auth.authenticator import tokens_file
     from glm_mcp.settings import load
 
     settings = load(ctx.obj["env_file"])
-    ctx.obj = {**ctx.obj, "settings": settings, "file": file or tokens_file(settings)}
+    ctx.obj = {**ctx.obj, "settings": settings, "file": file or settings.tokens_path}
     ctx.obj["line"] = shlex.join(["token", *(["--file", str(file)] if file else [])])
 
 

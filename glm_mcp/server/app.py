@@ -94,8 +94,7 @@ class App:
         folders = folders or Folders.here()
         cache = settings.cache_dir or folders.cache
         self.settings = settings
-        secrets = (settings.http_token, settings.session_secret, settings.metrics_token, *settings.more_keys)
-        self._secrets = [settings.key, settings.redis_password, *(s.get_secret_value() for s in secrets if s)]
+        self._secrets = [*settings.secrets]
         self.redactor = Redactor(*self._secrets)
         self.remote = remote
         self.on_text = on_text
@@ -115,6 +114,7 @@ class App:
             allowed=[Path(d) for d in settings.allowed_dirs],
             output=settings.output_dir,
             own=[folders.data, cache],
+            closed=settings.secret_files,
             remote=remote,
             # The one private address that may be fetched from: the configured service's own. Not by a team's callers: an
             # engine may tell there what others ask it.
@@ -144,8 +144,9 @@ class App:
             raise (self._watched.for_callers(error) if self.remote else error) from None
         if now is None:
             return
-        self.redactor.learn(now.key)
-        self._secrets.append(now.key)
+        for secret in now.secrets:
+            self.redactor.learn(secret)
+        self._secrets += now.secrets
         self.settings = now
         self.glm.use(now, await in_thread(findings.load, self._data, now))
 

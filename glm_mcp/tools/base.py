@@ -18,14 +18,13 @@ from glm_mcp.media.kept.outputs import SCHEME, Outputs
 from glm_mcp.media.sources.room import Room
 from glm_mcp.sandbox import Sandbox
 from glm_mcp.settings import Settings
-from glm_mcp.text import CERTAIN, one_line, plain, shortened, without_secrets
+from glm_mcp.text import CERTAIN, bearable, one_line, plain, without_secrets
 from glm_mcp.tools.arguments import ModelArgs, Reach, schema
 from glm_mcp.tools.words.chinese import chosen, error_said, said
 
 RESERVE = 260  # characters that the protocol adds around a result: type names, server name and version
 NOTES_CHARS = 1_500  # of a closing line; fifty files have fifty notes
 META_NOTES_CHARS = 600  # of the same notes in `_meta`: structuredContent has all of them
-ERROR_CHARS = 1_000  # of what an error says; a path alone may have thousands
 STRUCTURED_CHARS = 1_000_000  # of a result for a program; a message of many more holds the server up
 MINIMUM_CHARS = 400  # a result shorter than this helps nobody
 
@@ -256,7 +255,7 @@ def failure(error: GLMError, deps: Deps) -> Content:
     error = error_said(error, chosen(deps.settings.lang))
     if deps.client.local:
         error = error.but(hint=runnable(error.hint), see=runnable(error.see))
-    shown = error.but(message=_bearable(error.message), hint=_bearable(error.hint))
+    shown = error.but(message=bearable(error.message), hint=bearable(error.hint))
     text = str(shown)
     partial = plain(error.partial or "")
     meta: dict[str, Any] = {"error": _cleaned(shown.as_meta())}
@@ -271,11 +270,6 @@ def failure(error: GLMError, deps: Deps) -> Content:
         head = deps.said("What had arrived (not complete):")
         text += f"\n\n{head}\n{partial[:end]}" + ("…" if end < len(partial) else "")
     return Content(text, {"glm": meta}, error=True)
-
-
-def _bearable(text: str) -> str:
-    """What an error says, of a length that can be shown. Keys first: a cut would leave the half of one."""
-    return shortened(without_secrets(text), ERROR_CHARS)
 
 
 def _cleaned(value: Any, clean: Callable[[str], str] = plain) -> Any:

@@ -18,6 +18,7 @@ from glm_mcp.errors import (
     MediaTooLarge,
     NetworkError,
     NotFound,
+    Overloaded,
     TimedOut,
     UnsupportedMedia,
     UpstreamError,
@@ -264,6 +265,7 @@ def _save(deps: Deps, output: str, target: Path, finished: Finished) -> tuple[st
 async def _fetched(deps: Deps, drawing: Drawing) -> bytes:
     """The image's bytes; an address stays valid for 30 days, so that a failure here loses nothing."""
     if drawing.data is not None:
+        deps.room.download(len(drawing.data))
         return drawing.data
     deps.progress.say("downloading the picture")
     url = drawing.url or ""
@@ -278,6 +280,7 @@ async def _fetched(deps: Deps, drawing: Drawing) -> bytes:
                 timeout_s=left,
                 silent_s=min(DOWNLOAD_SILENT_S, left / DOWNLOAD_TRIES),
                 own_host=host_of(deps.glm.home.url),
+                counted=deps.room.download,
             )
             data = body if isinstance(body, bytes) else await in_thread(body.read)
             if tries == DOWNLOAD_TRIES or await _is_picture(data):
@@ -285,7 +288,7 @@ async def _fetched(deps: Deps, drawing: Drawing) -> bytes:
         except (NetworkError, NotFound, TimedOut) as error:
             if tries == DOWNLOAD_TRIES or deps.deadline - anyio.current_time() < tries:
                 raise error.but(hint=_LOST if isinstance(error, NotFound) else _made(drawing)) from error
-        except MediaTooLarge as error:
+        except (MediaTooLarge, Overloaded) as error:
             raise error.but(hint=_made(drawing)) from error
         except (ForbiddenURL, UnsupportedMedia) as error:
             raise error.but(hint=_LOST) from error

@@ -12,12 +12,14 @@ from typing import Any
 import anyio
 import pytest
 from support.cases import each
+from support.http_server import serving
 from support.processes import COMMAND, LIMIT_S, environment, ran
 
 from glm_mcp.cli.doctor import EXTRAS, examine
 from glm_mcp.cli.service import Finding
 from glm_mcp.installation import line_for_extra
 from glm_mcp.registry import ENDPOINTS, Endpoint
+from glm_mcp.server.http.limits import Limits
 from glm_mcp.settings import Settings
 from glm_mcp.simulator import Fault, Simulator, Switches
 
@@ -389,3 +391,27 @@ def test_a_file_of_tokens_that_is_named_and_not_there_is_found(tmp_path: Path) -
     assert f"token --file {file} add NAME" in done.stdout
     file.touch()
     assert str(file) not in ran([*COMMAND, "doctor"], env, tmp_path).stdout
+
+
+async def test_a_server_that_repeats_the_key_or_talks_without_end_is_told_without_that() -> None:
+    key, long = "TeamServer.AnOwnServicesPassPhrase", "x" * 20_000
+
+    async def lying(scope: Any, receive: Any, send: Any) -> None:
+        listed = {"data": [{"id": key}, {"id": "a-model"}]}
+        body, kind = json.dumps(listed).encode(), "application/json"
+        if scope["method"] == "POST":
+            while (await receive()).get("more_body"):
+                pass
+            body, kind = b"hello", f"{long}/{key}"
+        await send(
+            {"type": "http.response.start", "status": 200, "headers": [(b"content-type", kind.encode())]}
+        )
+        await send({"type": "http.response.body", "body": body})
+
+    with serving(lying, Limits()) as url:
+        findings = await found(settings_of(GLM_API_KEY=key, GLM_BASE_URL=url), within_s=3)
+    whole = json.dumps([f.as_dict() for f in findings.values()])
+    assert "It serves [key], a-model" in whole
+    assert "that is no answer: hello" in findings["service"].said
+    assert key.lower() not in whole.lower()
+    assert len(whole) < 5_000

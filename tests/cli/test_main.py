@@ -157,6 +157,22 @@ def test_ctrl_c_in_a_call_ends_it_quietly(env: dict[str, str], sim: Simulator, t
         sim.wait(lambda received: received[-1].disconnected)
 
 
+@each("args", [("serve", "--http", "--port", "0"), ("models",)])
+def test_ctrl_c_while_a_command_is_loaded_ends_it_quietly(args: tuple[str, ...], tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, signal, sys\n"
+        "class Interrupting:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'click':\n"
+        "            os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Interrupting())\n",
+        encoding="utf-8",
+    )
+    done = ran([*COMMAND, *args], environment(tmp_path, None, PYTHONPATH=str(tmp_path)), tmp_path)
+    assert done.returncode == -signal.SIGINT
+    assert done.stdout + done.stderr == ""
+
+
 def test_a_terminal_that_lacks_a_character_shows_another(
     env: dict[str, str], sim: Simulator, tmp_path: Path
 ) -> None:

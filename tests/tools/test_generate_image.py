@@ -23,6 +23,8 @@ from support.web_server import Server
 from glm_mcp.errors import InvalidRequest
 from glm_mcp.glm.calls import Drawing
 from glm_mcp.glm.client import GLMClient
+from glm_mcp.glm.threads import within_share
+from glm_mcp.media.sources.room import CALL_BYTES, Room
 from glm_mcp.registry import SIZES
 from glm_mcp.server.app import App, Folders
 from glm_mcp.simulator import Fault, Simulator, Switches
@@ -158,6 +160,20 @@ async def test_a_size_between_is_drawn_larger_scaled_and_cropped_and_said(
     assert sim.received[0].body["size"] == "1712x512"
     assert size_of(Path(text.splitlines()[0])) == (1000, 300)
     assert "drawn at 1712x512, then scaled and cropped" in text
+
+
+async def test_a_drawn_picture_counts_among_what_the_calls_of_its_caller_hold(
+    connect: Connect, folders: Folders
+) -> None:
+    with within_share(anyio.Semaphore(8)), Room() as one, Room() as other:
+        one.download(CALL_BYTES)
+        other.download(CALL_BYTES)
+        async with connect() as client:
+            text = await fail(client, "generate_image", prompt="a hill", size="512x512")
+            assert text.startswith("overloaded: your calls hold 2,000 MB of downloads. The picture was made")
+            assert "http://127.0.0.1" in text
+            other.__exit__()
+            assert "hill.png" in await say(client, "generate_image", prompt="a hill", size="512x512")
 
 
 @each(

@@ -42,6 +42,7 @@ def serve(settings: Settings, url: str) -> None:
         allowed=[Path(d) for d in settings.allowed_dirs],
         output=settings.output_dir,
         own=[own.data, cache],
+        closed=settings.secret_files,
     )
     outputs = Outputs(
         folder=settings.output_dir,
@@ -57,7 +58,7 @@ def serve(settings: Settings, url: str) -> None:
     upstream = Upstream(base, token)
     calls = ToolCalls(upstream, sandbox, outputs)
     bridge = Bridge(Lines(client.spoke), upstream, Memory(cache, base, token), calls)
-    anyio.run(_serve, bridge, upstream, Redactor(token, settings.key))
+    anyio.run(_serve, bridge, upstream, Redactor(token, *settings.secrets))
     sys.stderr.flush()
     # The thread that reads stdin cannot be stopped; nothing of ours is left to finish.
     os._exit(0)

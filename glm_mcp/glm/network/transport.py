@@ -185,7 +185,7 @@ class _Answer:
             wait = retry_after(response.headers.get)
             raise read_error(status, said, request_id=self.request_id, retry_after=wait)
         sent.out = True
-        kind = response.headers.get("content-type", "").lower()
+        kind = clean(response.headers.get("content-type", ""), ID_CHARS).lower()
         pieces = unpacked(response)
         first, start = await _beginning(pieces)
         # Some compatible servers send their stream as text/plain or without a type, and gateways a refusal as a stream.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from glm_mcp.errors import Again, UpstreamError
 from glm_mcp.glm.network.turns import Turns
+from glm_mcp.text import ID_CHARS, clean
 
 if TYPE_CHECKING:
     import httpx
@@ -19,7 +20,8 @@ _GZIP = b"\x1f\x8b"
 
 def unpacked(response: httpx.Response) -> AsyncIterator[bytes]:
     """The body in pieces. Raises UpstreamError for another compression, and, while it is read, for a body that is damaged."""
-    coding = response.headers.get("content-encoding", "").strip().lower()
+    # Cleaned first: of a key in small letters, or cut, nothing knows any more what it is.
+    coding = clean(response.headers.get("content-encoding", ""), ID_CHARS).lower()
     if coding in {"", "identity"}:
         return _in_steps(response.aiter_raw())
     if coding not in {"gzip", "x-gzip", "deflate"}:

@@ -27,6 +27,7 @@ MAX_AGE_DAYS = 7.0
 FILES_HOURS = 24.0
 OUTPUTS, PARTS, FILES = "outputs", "parts", "files"
 
+FOLDERS = 1_000  # of owners that are remembered to be there and private; an issuer may let in any number
 MAX_FILES = 20_000  # outputs and parts, whose names each look-up goes through
 _OWNER = re.compile(r"[0-9a-f]{16}")
 _STALE_S = 3600.0  # a temporary file that nobody has written to for so long is of a process that died
@@ -54,7 +55,7 @@ class Cache:
         days = {OUTPUTS: max_age_days, PARTS: max_age_days, FILES: FILES_HOURS / 24}
         self.max_age_s = {area: each * 86_400 for area, each in days.items()}
         self.root = root
-        self._checked: dict[tuple[str, ...], Path] = {}
+        self._checked: dict[tuple[str, ...], Path] = {}  # the last FOLDERS of them
         self._swept: float | None = None
         self._since = 0
 
@@ -93,8 +94,8 @@ class Cache:
         return [f for f in found if f.modified >= oldest]
 
     def grown(self, size: int) -> None:
-        """So many bytes came in: sweeps now and then."""
-        self._since += size
+        """A file of so many bytes came in: sweeps now and then. However small it is, it counts as one of those that fit."""
+        self._since += max(size, self.max_bytes // self.max_files)
         due = self._swept is None or not 0 <= self.clock() - self._swept < _SWEEP_S
         if due or self._since > self.max_bytes // 20:
             self.sweep()
@@ -159,6 +160,8 @@ class Cache:
             return known
         try:
             folder = self._checked[key] = make()
+            if len(self._checked) > FOLDERS:
+                self._checked.pop(next(iter(self._checked)), None)
         except OSError as error:
             raise ConfigError(
                 "nothing can be kept: neither the cache nor a temporary folder can be written",

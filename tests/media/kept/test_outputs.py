@@ -18,7 +18,7 @@ from support.clock import Clock
 from glm_mcp.atomic_files import private_folder, safe_name, write_new
 from glm_mcp.errors import ConfigError, ForbiddenPath, InvalidRequest, NotFound, QuotaError
 from glm_mcp.folders import UserFolders, user_folders
-from glm_mcp.media.kept.cache import FILES, OUTPUTS, Cache
+from glm_mcp.media.kept.cache import FILES, FOLDERS, OUTPUTS, Cache
 from glm_mcp.media.kept.outputs import Outputs
 from glm_mcp.media.kept.uploads import FILES_MAX
 from glm_mcp.sandbox import Sandbox
@@ -413,6 +413,24 @@ def test_the_number_of_kept_files_is_bounded_too(clock: Clock, tmp_path: Path) -
     cache.sweep()
     assert [f.name for f in cache.entries(OUTPUTS, ada)] == ["first"]
     assert sorted(int(f.name) for f in cache.entries(OUTPUTS, eve)) == list(range(19, 30))
+
+
+def test_small_files_are_counted_between_two_sweeps_as_well(clock: Clock, tmp_path: Path) -> None:
+    cache = Cache(tmp_path / "cache", max_files=100, clock=clock)
+    most = 0
+    for number in range(400):
+        cache.put(OUTPUTS, "e" * 16, f"{number:03}", b"x")
+        most = max(most, len(cache.entries(OUTPUTS, "e" * 16)))
+    assert 100 <= most < 120
+
+
+def test_however_many_owners_there_were_a_few_are_remembered(clock: Clock, tmp_path: Path) -> None:
+    cache = Cache(tmp_path / "cache", clock=clock)
+    owners = [f"{number:016x}" for number in range(FOLDERS + 50)]
+    for owner in owners:
+        cache.folder(FILES, owner)
+    assert sum(cache.used(FILES, owner) is not None for owner in owners) <= FOLDERS
+    assert cache.folder(FILES, owners[0]).is_dir(), "another look finds it again"
 
 
 def test_the_number_of_uploaded_files_is_bounded_too(work: Path, clock: Clock, tmp_path: Path) -> None:

@@ -8,13 +8,11 @@ import re
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
 from glm_mcp.errors import ConfigError
-from glm_mcp.folders import user_folders
 from glm_mcp.server.callers.caller import LOCAL, Caller, owner_of
 from glm_mcp.server.http.auth.oidc import Issuer
 from glm_mcp.server.http.auth.refusal import Challenge, Refused
@@ -31,11 +29,6 @@ WELL_KNOWN = "/.well-known/oauth-protected-resource"
 KEY_HEADER = b"x-glm-api-key"
 _SHARED_MARK = "shared"
 LONGEST = 8_192  # characters of a token; one of an issuer has one or two thousand
-
-
-def tokens_file(settings: Settings) -> Path:
-    """The file of tokens that these settings mean."""
-    return settings.tokens_file or user_folders().config / "tokens.toml"
 
 
 class Authenticator:
@@ -57,7 +50,7 @@ class Authenticator:
         """
         self._now = now
         self._shared = settings.http_token
-        self._file = TokenFile(tokens_file(settings), clock=clock)
+        self._file = TokenFile(settings.tokens_path, clock=clock)
         self.asks = bool(
             settings.http_token or settings.oidc_issuer or settings.tokens_file or self._file.there
         )
