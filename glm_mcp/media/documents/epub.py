@@ -24,6 +24,8 @@ from glm_mcp.media.documents.web.drawn import WithDrawings, as_pictures
 from glm_mcp.media.documents.web.shown import BookPictures, Row, without_covers
 from glm_mcp.media.documents.zip_xml import archive_of, attribute, local, open_zip, parse
 
+# With which only the fonts of a book are written, so that they serve in it alone.
+_OF_FONTS = frozenset(("http://www.idpf.org/2008/embedding", "http://ns.adobe.com/pdf/enc#RC"))
 _FALLBACKS = 10  # of one chapter, each named by the one before
 _PROLOG = re.compile(r"\A\s*<\?xml[^>]{0,200}>")
 _DRAWN = re.compile(r"<(?:\w{1,20}:)?(?:path|rect|circle|ellipse|line|poly\w{4,5}|use)\b")
@@ -99,9 +101,7 @@ class _Book:
         if tree is None:
             raise UnsupportedMedia(f"{name} is damaged: it names no contents", "Convert it to PDF or HTML.")
         if "META-INF/rights.xml" in archive.namelist():
-            raise InvalidRequest(
-                f"{name} is copy-protected", "Only books without copy protection can be read."
-            )
+            raise _protected(name)
         self.package = Package(archive, name, left_out)
         self.parts = WithDrawings(self.package)
         self.about = list(tree.iter())
@@ -112,6 +112,22 @@ class _Book:
         self._covers = set(self._named_covers())
         self.chapters = list(self._in_order())
         self._pictures = BookPictures(self.parts, _sides(said.get("rendition:viewport", "")))
+        self._locked = set(_locked(self.package))
+        self._beside()
+        if self.chapters and all(chapter.path in self._locked for chapter in self.chapters):
+            raise _protected(name)
+
+    def _beside(self) -> None:
+        """Says which texts the book has beside its order, such as notes to which its chapters lead."""
+        named = {attribute(e, name) for e in self.about for name in ("idref", "fallback")}
+        read = {chapter.path for chapter in self.chapters}
+        for number, item in self._manifest.items():
+            is_text = (
+                "html" in attribute(item, "media-type") and "nav" not in attribute(item, "properties").split()
+            )
+            path = self._path(attribute(item, "href")) if is_text and number not in named else ""
+            if path and path not in read and self.package.has(path):
+                self.package.left_out.add("texts beside the order of the book", path)
 
     def page(self, number: int, label: str) -> str:
         """The HTML of a chapter; "" where there is none."""
@@ -119,6 +135,9 @@ class _Book:
         if not chapter.path:
             if not chapter.shown:
                 self.package.left_out.add("chapters of another kind without a text", label)
+            return ""
+        if chapter.path in self._locked:
+            self.package.left_out.add("chapters under copy protection", label)
             return ""
         data = self.package.read(chapter.path)
         if not data:
@@ -188,7 +207,8 @@ class _Book:
 
     def _path(self, href: str) -> str:
         bare = urllib.parse.unquote(href.partition("#")[0])
-        return posixpath.normpath(posixpath.join(posixpath.dirname(self._root), bare)).lstrip("/")
+        path = posixpath.normpath(posixpath.join(posixpath.dirname(self._root), bare)).lstrip("/")
+        return self.package.held(path)
 
     def _named_covers(self) -> Iterator[str]:
         """Numbers and paths of what the book calls its cover."""
@@ -203,6 +223,20 @@ class _Book:
                 or posixpath.basename(attribute(e, "href")).lower().partition(".")[0] in _COVERS
             ):
                 yield attribute(e, "id")
+
+
+def _protected(name: str) -> InvalidRequest:
+    return InvalidRequest(f"{name} is copy-protected", "Only books without copy protection can be read.")
+
+
+def _locked(package: Package) -> Iterator[str]:
+    """The parts of a book that need a key."""
+    tree = package.tree("META-INF/encryption.xml")
+    for one in () if tree is None else tree.iter():
+        if local(one) == "EncryptedData":
+            ways = {attribute(e, "Algorithm") for e in one if local(e) == "EncryptionMethod"}
+            parts = (attribute(e, "URI") for e in one.iter() if local(e) == "CipherReference")
+            yield from (package.held(urllib.parse.unquote(part)) for part in parts if not ways & _OF_FONTS)
 
 
 def _sides(viewport: str) -> Sides | None:

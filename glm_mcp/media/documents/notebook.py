@@ -54,7 +54,8 @@ def _cell(cell: dict[str, Any], language: str) -> Iterator[str]:
                 if text:
                     yield f"Output:\n\n{text}"
         case "heading":
-            yield f"{'#' * int(cell.get('level') or 1)} {source}"
+            level = cell.get("level")
+            yield f"{'#' * (min(max(level, 1), 6) if isinstance(level, int) else 1)} {source}"
         case _:
             yield source
 

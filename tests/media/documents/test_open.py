@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from typing import Any
 
@@ -112,3 +113,50 @@ def test_an_epub_under_copy_protection_is_refused_as_such() -> None:
 def test_an_epub_that_names_no_contents_is_damaged(container: str) -> None:
     with pytest.raises(UnsupportedMedia, match="file is damaged: it names no contents"):
         pages(zipped({"mimetype": "application/epub+zip", "META-INF/container.xml": container}))
+
+
+def locked(way: str, *parts: str) -> bytes:
+    """A book of two chapters of which these parts are said to be encrypted in such a way."""
+    out = io.BytesIO(epub({"a": "<p>first</p>", "b": "<p>second</p>"}, ["a", "b"]))
+    said = "".join(
+        f'<EncryptedData><EncryptionMethod Algorithm="{way}"/><CipherData><CipherReference URI="{part}"/></CipherData>'
+        "</EncryptedData>"
+        for part in parts
+    )
+    with zipfile.ZipFile(out, "a") as archive:
+        archive.writestr("META-INF/encryption.xml", f"<encryption>{said}</encryption>")
+    return out.getvalue()
+
+
+AES = "http://www.w3.org/2001/04/xmlenc#aes256-cbc"
+
+
+def chapters_of(data: bytes) -> list[str]:
+    return [name for name in zipfile.ZipFile(io.BytesIO(data)).namelist() if name.endswith("html")]
+
+
+def test_an_epub_whose_chapters_are_encrypted_is_refused_as_copy_protected() -> None:
+    parts = chapters_of(locked(AES))
+    with pytest.raises(InvalidRequest, match="file is copy-protected"):
+        pages(locked(AES, *parts))
+
+
+def test_of_an_epub_of_which_a_chapter_is_encrypted_the_others_are_read() -> None:
+    second = sorted(chapters_of(locked(AES)))[1]
+    facts, _ = document_job(io.BytesIO(locked(AES, second)), {"name": "file", "pages": None})
+    assert [row[2] for row in facts["pages"]] == ["first\n\n[title: A Book]", ""]
+    assert facts["notes"] == ["left out, chapters under copy protection: chapter 2"]
+
+
+def test_an_epub_of_which_only_the_fonts_are_encrypted_is_read() -> None:
+    data = locked("http://www.idpf.org/2008/embedding", "EPUB/a.otf")
+    assert [row[2] for row in pages(data)] == ["first\n\n[title: A Book]", "second"]
+
+
+def test_texts_that_an_epub_has_beside_its_order_are_named() -> None:
+    facts, _ = document_job(
+        io.BytesIO(epub({"a": "<p>start</p>", "notes": "<p>of the author</p>"}, ["a"])),
+        {"name": "file", "pages": None},
+    )
+    assert len(facts["notes"]) == 1
+    assert re.fullmatch(r"left out, texts beside the order of the book: .*notes\.xhtml", facts["notes"][0])

@@ -241,6 +241,12 @@ def test_a_notebook_of_the_old_form_and_its_formulas_are_read() -> None:
     assert text == "## Part\n\n```python\nf\n```\n\nOutput:\n\n$x^2$"
 
 
+@each("level", [10**9, 10**30, float("inf"), "7", [2], -1])
+def test_a_heading_of_a_notebook_is_of_a_level_that_there_is(level: Any) -> None:
+    cells = [{"cell_type": "heading", "level": level, "source": "Part"}]
+    assert notebook({"nbformat": 3, "cells": cells}) in ("# Part", "###### Part")
+
+
 # ── Text ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

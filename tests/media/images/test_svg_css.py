@@ -314,3 +314,12 @@ async def test_the_drawings_of_diagram_makers_are_sent_as_browsers_show_them() -
 def colour_of(picture: Picture) -> Any:
     image = shown(picture).convert("RGB")
     return image.getpixel((image.width // 2, image.height // 2))
+
+
+@each("style", [".z" + " g" * 5, ".z ~ rect" + " ~ rect" * 4, ".z g > g g > g g"])
+def test_a_long_selector_that_fits_nothing_takes_no_more_steps_than_there_are_elements(style: str) -> None:
+    groups, rects = 60, '<rect width="60" height="40"/>' * 60
+    began = time.process_time()
+    colour = middle(f"<style>{style} rect{{fill:red}}</style>{'<g>' * groups}{rects}{'</g>' * groups}")
+    assert time.process_time() - began < 5  # in place of minutes
+    assert colour == BLACK

@@ -127,6 +127,8 @@ class Package:
         self._archive = archive
         # Some programs write "\" for "/", others another case than their relationships.
         self._parts = {_path(info.filename).lower(): info for info in archive.infolist()}
+        # What is no letter of an address stands as its number (%20) in the names of parts too.
+        self._numbered = {urllib.parse.unquote(path): path for path in self._parts if "%" in path}
         self._links: dict[str, dict[str, Link]] = {}
         self._linked: dict[str, dict[str, list[str]]] = {}
 
@@ -134,16 +136,25 @@ class Package:
         return [_path(info.filename) for info in self._parts.values()]
 
     def has(self, path: str) -> bool:
-        return path.lower() in self._parts
+        return self._info(path) is not None
+
+    def _info(self, path: str) -> zipfile.ZipInfo | None:
+        path = path.lower()
+        return self._parts.get(path) or self._parts.get(self._numbered.get(path, ""))
+
+    def held(self, path: str) -> str:
+        """The one name of a part, however it was written; the path itself where there is none."""
+        info = self._info(path)
+        return path if info is None else _path(info.filename)
 
     def identity(self, path: str) -> tuple[int, int]:
         """Checksum and bytes of a part as the directory has them, the same for the same contents; (0, 0) for none."""
-        info = self._parts.get(path.lower())
+        info = self._info(path)
         return (0, 0) if info is None else (info.CRC, info.file_size)
 
     def read(self, path: str, most: int | None = None) -> bytes:
         """The bytes of a part, or the first of them, b"" when there is none or it cannot be unpacked. Raises MediaTooLarge."""
-        info = self._parts.get(path.lower())
+        info = self._info(path)
         if info is None:
             return b""
         try:
@@ -182,8 +193,7 @@ class Package:
 
     def _as_held(self, link: Link) -> Link:
         """Its part under one name: capitals make no other part, and one could be named in a thousand ways."""
-        held = None if link.external else self._parts.get(link.target.lower())
-        return link if held is None else replace(link, target=_path(held.filename))
+        return link if link.external else replace(link, target=self.held(link.target))
 
     def link(self, path: str, number: str) -> Link:
         """The relationship of that number; one that leads nowhere when there is none."""

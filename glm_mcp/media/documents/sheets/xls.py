@@ -261,8 +261,8 @@ def _link(body: bytes, grid: Grid) -> None:
     """A cell that leads to an address says where."""
     row, _, column, _ = struct.unpack_from("<4H", body)
     mark = body.find(_URL, 32)
-    text = grid.rows.get(row, {}).get(column, "")
-    if mark < 0 or not text:
+    text = grid.to_link(row, column) if mark >= 0 else ""
+    if not text:
         return
     start = mark + 20
     (length,) = struct.unpack_from("<I", body, mark + 16)

@@ -145,7 +145,7 @@ def _read(package: Package, values: Values, sheet: Sheet[str]) -> tuple[str, lis
             elif number == _LINK:
                 top, _, left, _ = struct.unpack_from("<4I", body)
                 relation, _ = _string(body, 16)
-                if text := grid.rows.get(top, {}).get(left, ""):
+                if text := grid.to_link(top, left):
                     place_of = f"sheet '{sheet.name}'"
                     grid.rows[top][left] = hyperlink(package, sheet.at, relation, text, place_of)
             elif stored := _cell(number, body):

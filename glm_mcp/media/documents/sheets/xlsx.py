@@ -186,7 +186,7 @@ class _Book:
                 continue
             left, row = cell_at(at[1].decode())
             cells = grid.rows.get(row, {})
-            if text := cells.get(left, ""):
+            if text := grid.to_link(row, left):
                 cells[left] = hyperlink(
                     self._package, sheet.at, to[1].decode(), text, f"sheet '{sheet.name}'"
                 )

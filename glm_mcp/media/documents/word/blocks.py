@@ -21,6 +21,7 @@ _WRAPPERS = frozenset(
     f"w:{name}" for name in ("sdt", "sdtContent", "customXml", "ins", "moveTo", "smartTag", "body", "subDoc")
 )
 _COLUMNS = 1_000  # of one row, spans counted
+_REPEATED = 5_000_000  # characters of a table that repeat the text of merged cells
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +157,8 @@ class Blocks:
 
     def _cells(self, row: ET.Element) -> Iterator[_Cell]:
         before = min(whole(value(row, "w:trPr", "w:gridBefore")), _COLUMNS)
-        yield from (_Cell([]) for _ in range(before))
+        if before:
+            yield _Cell([], wide=before)
         for node in _inside(row, "w:tc"):
             properties = child(node, "w:tcPr")
             merge = value(properties, "w:vMerge")
@@ -196,16 +198,20 @@ class _Cell:
 def _grid(rows: list[list[_Cell]], *, repeat: bool = True) -> list[list[str]]:
     """The cells' texts; a place that a merged cell covers holds its text too."""
     grid: list[list[str]] = []
+    room = _REPEATED
     for row in rows:
         line: list[str] = []
         above = grid[-1] if grid else []
         for cell in row:
             text = cell.text
-            if repeat and not text and cell.from_above and len(line) < len(above):
+            if room <= 0:
+                pass
+            elif repeat and not text and cell.from_above and len(line) < len(above):
                 text = above[len(line)]
             elif repeat and not text and cell.from_left and line:
                 text = line[-1]
-            line += [text] * (cell.wide if repeat else 1)
+            room -= (len(text) + len(" | ")) * cell.wide
+            line += [text] * (cell.wide if repeat and room > 0 else 1)
         grid.append(line[:_COLUMNS])
     return grid
 

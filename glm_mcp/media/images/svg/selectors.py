@@ -13,6 +13,9 @@ from glm_mcp.media.images.svg.nodes import NeverMatches, Node, Test
 from glm_mcp.media.images.svg.tokens import parts
 
 Specificity = tuple[int, int, int]
+# A combinator and the next to its left with which the nearest that fits decides: around a farther one there is nothing
+# that is not around it too. To try all of them would take as many steps as there are ways to choose from them.
+_NEAREST = frozenset(((" ", " "), ("~", "~"), ("~", " "), ("~", ">")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +26,24 @@ class Selector:
     specificity: Specificity
     key: str  # "#id", ".class" or a tag that the element must have; "" for none
 
-    def matches(self, node: Node, start: int = 0) -> bool:
-        tests, combinator = self.compounds[start]
-        if not all(test(node) for test in tests):
-            return False
-        if start + 1 == len(self.compounds):
+    def matches(self, node: Node) -> bool:
+        return self._fits(node, 0) and self._goes_on(node, 0)
+
+    def _fits(self, node: Node, at: int) -> bool:
+        return all(test(node) for test in self.compounds[at][0])
+
+    def _goes_on(self, node: Node, at: int) -> bool:
+        """Whether what stands to the left of that compound, which fits the node, fits around it."""
+        if at + 1 == len(self.compounds):
             return True
-        return any(self.matches(other, start + 1) for other in _across(node, combinator))
+        combinators = self.compounds[at][1], self.compounds[at + 1][1]
+        for other in _across(node, combinators[0]):
+            if self._fits(other, at + 1):
+                if self._goes_on(other, at + 1):
+                    return True
+                if combinators in _NEAREST:
+                    return False
+        return False
 
 
 def _across(node: Node, combinator: str) -> Iterator[Node]:
