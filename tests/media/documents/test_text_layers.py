@@ -209,6 +209,26 @@ def test_accents_that_tex_sets_before_their_letters_are_joined_with_them() -> No
     assert "citt`a" in read(plain)
 
 
+def over(letter: str, accent: str, wide: int, own: int = 333) -> str:
+    """A letter with an accent over its middle, in thousandths of Helvetica, as TeX draws it."""
+    before = (wide - own) / 2
+    return f") {-before:.0f} ({accent}) {before + own:.0f} ({letter}"
+
+
+def test_accents_over_letters_wider_than_they_are_joined_with_them_in_any_font() -> None:
+    u, n, s = over("u", "\xa8", 556), over("n", "\xb4", 556), over("s", "\xb8", 500)
+    rows = [
+        f"[(Institut f{u}r Informatik \xb4 und {u}bung)] TJ",
+        f"[(Der Kur f{u}r Mar{s}a Koze{n}ska, der Kurs, it\xb4s fur)] TJ",
+    ]
+    drawn = "".join(f"BT /F1 11 Tf 72 {740 - 16 * at} Td {row} ET\n" for at, row in enumerate(rows))
+    data = pdf([drawn]).replace(b"/BaseFont", b"/Encoding /WinAnsiEncoding /BaseFont")
+    text = " ".join(document_job(io.BytesIO(data), {"name": "a.pdf"})[0]["pages"][0][2].split())
+    assert "Institut für Informatik ´ und übung" in text
+    assert "Marşa Kozeńska, der Kurs, it´s" in text
+    assert "¨" not in text.replace("f¨", "")
+
+
 ENTRIES = [
     "从谐振子模型出发，推到色散关系并用图说明。",
     "描述全反射并说明隐失波的特性，用图表示出来",

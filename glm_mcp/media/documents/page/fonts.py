@@ -1,8 +1,7 @@
 """What fonts say of their letters and the parser does not take: boxes several times as tall as the letters, as that
 of Cambria with its mathematical signs, for which it takes lines for written one over the other and leaves all but the
 last out; a range of a font's map in which more than the last byte changes, for which it leaves out all that are listed with
-it, and gives other letters for theirs; and characters beyond 16 bits (😀, 𠮷), which it leaves out, among them the letters of Word's formulas (𝑥);
-and accents of TeX, which stand apart from their letters.
+it, and gives other letters for theirs; and characters beyond 16 bits (😀, 𠮷), which it leaves out, among them the letters of Word's formulas (𝑥).
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ from __future__ import annotations
 import re
 import unicodedata
 import zlib
-from typing import Any
 
 from glm_mcp.media.documents.page.objects import packed, packed_places, unpacked, with_objects
 
@@ -46,22 +44,6 @@ _USUAL = (b"0 -200 999 900", b"0 0 9 900")  # the second fits wherever a taller 
 _NONE = (b"0 0 0 0",)
 _RISES, _FALLS = 500, -1000  # of letters, unlike the signs of a font of large brackets
 _AROUND = 600  # bytes of what else is said of a font
-# Fonts of TeX that have no accented letters: an accent is a sign of its own before its letter, often with a gap behind.
-_TEX = re.compile(r"(?:^|\+)CM(?:R|B|TI|SL|SS|CSC|DUNH)")
-_TYPEWRITER = re.compile(r"(?:^|\+)CM\w*TT")
-_ACCENTS = dict(
-    zip(
-        "´`ˆ¨˜¸ˇ˚¯˘˝˙",
-        "\u0301\u0300\u0302\u0308\u0303\u0327\u030c\u030a\u0304\u0306\u030b\u0307",
-        strict=True,
-    )
-)
-_ACCENTED = re.compile(
-    r"([´ˆ¨˜¸ˇ˚¯˘˝˙])([A-Za-zı])"
-    r"|(?:(?<=[^\W\d_])([´¨¸ˇ˚])|(?<=[^\W\d_]{2})([ˆ˜¯˘˝˙])) ([a-zı])"  # a letter alone is a formula's
-    r"|(?<=[^\W\d_])(`)([aeiou])"
-)
-_GRAVE_FIRST = re.compile(r"(?<![\w`])(`)([AEIOUaeiou])(?!`)")
 
 
 def with_plain_fonts(data: bytes) -> bytes:
@@ -139,22 +121,6 @@ def _within_a_byte(match: re.Match[bytes]) -> bytes:
         parts.append(b"<%04X><%04X><%04X>" % (low, low + last, means))
         low, means = low + last + 1, (means + last + 1) & 0xFFFF
     return b"\n".join(parts) if len(parts) > 1 else match[0]
-
-
-def accented(text: str, page: Any) -> str:
-    """The text with the accented letters that TeX has put together out of two signs."""
-    fonts = [item.font_name or "" for item in page.text_items]
-    if not any(map(_TEX.search, fonts)):
-        return text
-    text = _ACCENTED.sub(_composed, text)
-    # Where there is code, a grave may be the mark of it.
-    return text if any(map(_TYPEWRITER.search, fonts)) else _GRAVE_FIRST.sub(_composed, text)
-
-
-def _composed(pair: re.Match[str]) -> str:
-    accent, letter = filter(None, pair.groups())
-    whole = unicodedata.normalize("NFC", letter.replace("ı", "i") + _ACCENTS[accent])
-    return whole if len(whole) == 1 else pair[0]
 
 
 def as_meant(text: str) -> str:
