@@ -6,9 +6,12 @@ it, and gives other letters for theirs; and characters beyond 16 bits (ðŸ˜€, ð ®
 
 from __future__ import annotations
 
+import bisect
+import functools
 import re
 import unicodedata
 import zlib
+from collections.abc import Callable
 
 from glm_mcp.media.documents.page.objects import packed, packed_places, unpacked, with_objects
 
@@ -22,6 +25,7 @@ _END = re.compile(rb"endbf(char|range)")
 _COUNT = re.compile(rb"\d{1,9}(?=\s+\Z)")
 _MOST_ROWS = 500  # of a list; programs write a hundred
 _CHAR_ROW = re.compile(rb"<[0-9A-F\s]*>\s*<[0-9A-F\s]*>", re.IGNORECASE)
+_CODE = re.compile(rb"<([0-9A-F]{4})>", re.IGNORECASE)
 _RANGE_ROW = re.compile(
     rb"<([0-9A-F]{4})>\s*<([0-9A-F]{4})>\s*<([0-9A-F]{4})>"  # what can be parted; a row may have others
     rb"|<[0-9A-F\s]*>\s*<[0-9A-F\s]*>\s*(?:<[0-9A-F\s]*>|\[[^\[\]]{0,8000}\])",
@@ -96,10 +100,11 @@ def _plain_map(map_: bytes) -> bytes | None:
 def _with_plain_lists(map_: bytes) -> bytes:
     """A map whose lists have ranges that the parser takes, and their number before them."""
     pieces, done, room = [], 0, _MAP
+    within = functools.partial(_within_a_byte, functools.cache(lambda: _first_codes(map_)))
     for end in _END.finditer(map_):
         ranges, begin = end[1] == b"range", b"beginbf" + end[1]
         before, found, rows = map_[done : end.start()].rpartition(begin)
-        own = _RANGE_ROW.sub(_within_a_byte, rows, _MOST_ROWS) if ranges and room > 0 else rows
+        own = _RANGE_ROW.sub(within, rows, _MOST_ROWS) if ranges and room > 0 else rows
         room -= len(own) - len(rows)
         count = len((_RANGE_ROW if ranges else _CHAR_ROW).findall(own))
         said = _COUNT.search(before, max(0, len(before) - 20)) if found else None
@@ -110,11 +115,28 @@ def _with_plain_lists(map_: bytes) -> bytes:
     return b"".join([*pieces, map_[done:]])
 
 
-def _within_a_byte(match: re.Match[bytes]) -> bytes:
-    """A range as one for each first byte of its codes and of what they mean."""
+def _first_codes(map_: bytes) -> list[int]:
+    """Those that rows of it begin with, in order."""
+    found, done = set[int](), 0
+    for end in _END.finditer(map_):
+        row = _RANGE_ROW if end[1] == b"range" else _CHAR_ROW
+        rows = map_[done : end.start()].rpartition(b"beginbf" + end[1])[2]
+        found |= {int(code[1], 16) for each in row.finditer(rows) if (code := _CODE.match(each[0]))}
+        done = end.end()
+    return sorted(found)
+
+
+def _within_a_byte(first_codes: Callable[[], list[int]], match: re.Match[bytes]) -> bytes:
+    """A range as one for each first byte of its codes and of what they mean, up to the next of the codes that have a row of
+    their own: Ghostscript wrote 47FF for 4700.
+    """
     if match[1] is None:
         return match[0]
     low, high, means = (int(digits, 16) for digits in match.groups())
+    if high >> 8 != low >> 8:
+        codes = first_codes()
+        after = bisect.bisect_right(codes, low)
+        high = min(high, codes[after] - 1) if after < len(codes) else high
     parts = list[bytes]()
     while low <= high:
         last = min(high - low, 0xFF - (low & 0xFF), 0xFF - (means & 0xFF))
