@@ -35,16 +35,29 @@ def over(letter: str, accent: str, wide: int, own: int = 333) -> str:
 
 def test_accents_over_letters_wider_than_they_are_joined_with_them_in_any_font() -> None:
     u, n, s = over("u", "\xa8", 556), over("n", "\xb4", 556), over("s", "\xb8", 500)
+    under = ") 417 (\xb8) 84 ("  # a letter of 500
     rows = [
+        f"[(Ko{'c' + under}, and {u}c{under}etin)] TJ",
         f"[(Institut f{u}r Informatik \xb4 und {u}bung)] TJ",
         f"[(Der Kur f{u}r Mar{s}a Koze{n}ska, der Kurs, it\xb4s fur)] TJ",
     ]
     drawn = "".join(f"BT /F1 11 Tf 72 {740 - 16 * at} Td {row} ET\n" for at, row in enumerate(rows))
     data = pdf([drawn]).replace(b"/BaseFont", b"/Encoding /WinAnsiEncoding /BaseFont")
     text = " ".join(document_job(io.BytesIO(data), {"name": "a.pdf"})[0]["pages"][0][2].split())
+    assert "Koç, and üçetin" in text
     assert "Institut für Informatik ´ und übung" in text
-    assert "Marşa Kozeńska, der Kurs, it´s" in text
-    assert "¨" not in text.replace("f¨", "")
+    assert "Der Kur für Marşa Kozeńska, der Kurs, it´s fur" in text
+
+
+def test_an_accent_drawn_after_its_line_is_joined_with_its_letter() -> None:
+    def read(rows: list[str]) -> str:
+        drawn = lines(rows) + "BT /F1 11 Tf 105.6 740 Td (\xa8) Tj ET\n"  # over the u of the first row
+        data = pdf([drawn]).replace(b"/BaseFont", b"/Encoding /WinAnsiEncoding /BaseFont")
+        return " ".join(document_job(io.BytesIO(data), {"name": "a.pdf"})[0]["pages"][0][2].split())
+
+    assert read(["Worte uber das Alphabet", "und mehr"]) == "Worte über das Alphabet und mehr"
+    doubtful = read(["Worte uber das Alphabet", "und uber mehr"])
+    assert "ü" not in doubtful and "¨" in doubtful, "which of the two words it is, the text does not say"
 
 
 def test_a_range_of_a_fonts_map_that_goes_too_far_takes_no_letters_from_the_rows_behind_it() -> None:

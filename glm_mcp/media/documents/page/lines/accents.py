@@ -37,6 +37,7 @@ _HYPHENS = ("\x02", "\ufffe", "-")  # the first two stand for one at the end of 
 _MOST = 20_000  # characters of a page
 _MARKS = 1_500  # accents of a page; one in Czech has five hundred
 _FAR = 300  # characters between both, as the second reader has them
+_BLANK = 0.2  # of a letter's height, the least between two words
 _GAP = 0.6  # of a letter's height, between it and its accent
 
 
@@ -82,8 +83,11 @@ class _Word:
         said = "" if self.open_start else r"(?<![^\W_])"
         for at, (letter, accent) in enumerate(zip(self.letters, self.accents, strict=True)):
             gap = " ?" if at else ""
+            behind = f"(?:{accent}{' ?' if at + 1 < len(self.letters) else ''})?" if accent in _BELOW else ""
             said += (
-                f"(?:{gap}{accent}{{1,2}} ?)?{gap}[{letter}{_whole(letter, accent)}]" if accent else letter
+                f"(?:{gap}{accent}{{1,2}} ?)?{gap}[{letter}{_whole(letter, accent)}]{behind}"
+                if accent
+                else letter
             )
         return said + ("" if self.open_end else r"(?![^\W_])")
 
@@ -91,18 +95,22 @@ class _Word:
 def _as_drawn(text: str, plain: str, said: Any) -> str:
     """`text` with the accents of words where the page shows them; `plain`: the text before any was joined."""
     signs = signs_of(said) if said.count_chars() <= _MOST else []
-    words = Counter(_words(signs, _on_letters(signs, said)))
+    words = Counter(_words(signs, _on_letters(signs, said), said))
     whole = Counter({word: count for word, count in words.items() if any(word.accents)})
     bare = {word.letters for word in words if not any(word.accents)}
-    joined = text
-    for word, count in whole.items():
-        found = list(re.finditer(word.pattern(), joined))
-        unmarked = [match for match in found if match[0] == word.letters]
-        doubtful = word.letters in bare or len(unmarked) > count
+    joined = _without_strays(_joined(text, whole, bare), plain, whole)
+    return _joined(joined, whole, bare)  # again, for words that had the accent of another in them
+
+
+def _joined(text: str, words: Counter[_Word], bare: set[str]) -> str:
+    for word, count in words.items():
+        found = list(re.finditer(word.pattern(), text))
+        unmarked = sum(match[0] == word.letters for match in found)
+        doubtful = word.letters in bare or unmarked > count
         for match in reversed(found):
             if not (doubtful and match[0] == word.letters):
-                joined = joined[: match.start()] + str(word) + joined[match.end() :]
-    return _without_strays(joined, plain, whole)
+                text = text[: match.start()] + str(word) + text[match.end() :]
+    return text
 
 
 def _without_strays(joined: str, plain: str, words: Counter[_Word]) -> str:
@@ -138,16 +146,27 @@ def _on_letters(signs: list[str], said: Any) -> dict[int, str]:
     return found
 
 
-def _words(signs: list[str], on_letters: dict[int, str]) -> Iterator[_Word]:
+def _words(signs: list[str], on_letters: dict[int, str], said: Any) -> Iterator[_Word]:
     """The words in the order of the file; their accents stand among their letters there, or behind."""
     run, before = list[int](), ""
-    for at, sign in enumerate([*signs, " "]):
+    for at, sign in enumerate([*signs, "\n"]):
         if sign.isalpha() and sign not in _ACCENTS:
             run.append(at)
-        elif sign not in _ACCENTS:
+        elif sign not in _ACCENTS and not (sign == " " and run and _goes_on(signs, run[-1], at, said)):
             if run:
                 letters = "".join(signs[place] for place in run)
                 accents = tuple(on_letters.get(place, "") for place in run)
                 yield _Word(letters, accents, before in _HYPHENS, sign in _HYPHENS)
             run = []
             before = before if sign in "\r\n" else sign
+
+
+def _goes_on(signs: list[str], last: int, blank: int, said: Any) -> bool:
+    """Whether a blank beside an accent is none on the page: the next letter follows the last."""
+    after = next(
+        (at for at in range(blank + 1, min(blank + 3, len(signs))) if signs[at] not in _ACCENTS), blank
+    )
+    if after == last + 2 or not signs[after].isalpha():
+        return False
+    box, following = said.get_charbox(last), said.get_charbox(after)
+    return bool(-1 < following[0] - box[2] < _BLANK * (box[3] - box[1]))
