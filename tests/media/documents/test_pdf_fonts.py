@@ -57,7 +57,8 @@ def test_an_accent_drawn_after_its_line_is_joined_with_its_letter() -> None:
 
     assert read(["Worte uber das Alphabet", "und mehr"]) == "Worte über das Alphabet und mehr"
     doubtful = read(["Worte uber das Alphabet", "und uber mehr"])
-    assert "ü" not in doubtful and "¨" in doubtful, "which of the two words it is, the text does not say"
+    assert doubtful.count("uber") == 2, "which of the two words it is, the text does not say"
+    assert "¨" in doubtful
 
 
 def test_a_range_of_a_fonts_map_that_goes_too_far_takes_no_letters_from_the_rows_behind_it() -> None:

@@ -222,7 +222,7 @@ class Binary:
             if len(style) > head + 2 and style[2] & 15 == _OF_PARAGRAPHS:
                 said = head + 4 + 2 * int.from_bytes(style[head : head + 2], "little")
                 packed = style[said + 4 :][: max(int.from_bytes(style[said : said + 2], "little") - 2, 0)]
-                own[number] = int.from_bytes(style[2:4], "little") >> 4, self._whole(_properties(packed))
+                own[number] = int.from_bytes(style[2:4], "little") >> 4, _properties(packed)
         found = dict[int, Properties]()
         for number in own:
             chain, base = [number], own[number][0]
