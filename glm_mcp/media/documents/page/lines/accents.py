@@ -36,6 +36,7 @@ _APART = re.compile("[´ˆ¨˜¸ˇ˚˘˝˙˛]")
 _HYPHENS = ("\x02", "\ufffe", "-")  # the first two stand for one at the end of a line
 _MOST = 20_000  # characters of a page
 _MARKS = 1_500  # accents of a page; one in Czech has five hundred
+_LOOKED_AT = 4_000_000  # characters for all words of a page
 _FAR = 300  # characters between both, as the second reader has them
 _BLANK = 0.2  # of a letter's height, the least between two words
 _GAP = 0.6  # of a letter's height, between it and its accent
@@ -97,6 +98,8 @@ def _as_drawn(text: str, plain: str, said: Any) -> str:
     signs = signs_of(said) if said.count_chars() <= _MOST else []
     words = Counter(_words(signs, _on_letters(signs, said), said))
     whole = Counter({word: count for word, count in words.items() if any(word.accents)})
+    if len(whole) * len(text) > _LOOKED_AT:
+        return text
     bare = {word.letters for word in words if not any(word.accents)}
     joined = _without_strays(_joined(text, whole, bare), plain, whole)
     return _joined(joined, whole, bare)  # again, for words that had the accent of another in them
@@ -132,13 +135,14 @@ def _without_strays(joined: str, plain: str, words: Counter[_Word]) -> str:
 def _on_letters(signs: list[str], said: Any) -> dict[int, str]:
     """By the place of a letter the accent that is drawn over or under it."""
     found = dict[int, str]()
+    box_of = functools.cache(said.get_charbox)
     marks = [at for at, sign in enumerate(signs) if sign in _ACCENTS]
     for mark in marks if len(marks) <= _MARKS else ():
         left, bottom, right, top = said.get_charbox(mark)
         middle = (left + right) / 2
         for at in (mark + side * by for by in range(1, _FAR) for side in (1, -1)):  # most often the next
             if 0 <= at < len(signs) and at not in found and _whole(signs[at], signs[mark]):
-                box = said.get_charbox(at)
+                box = box_of(at)
                 gap = box[1] - top if signs[mark] in _BELOW else bottom - box[3]
                 if box[0] < middle < box[2] and abs(gap) < _GAP * (box[3] - box[1]):
                     found[at] = signs[mark]
