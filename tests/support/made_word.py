@@ -131,6 +131,20 @@ def lists(levels: Sequence[bytes], style: int = 0xFFF) -> dict[int, bytes]:
     return {73: struct.pack("<H", 1) + head + b"".join(nine), 74: struct.pack("<Ii12x", 1, 77)}
 
 
+def styles(said: Mapping[int, tuple[int, bytes]]) -> dict[int, bytes]:
+    """By its number what a style builds on (4095: none) and what it says of its paragraphs."""
+    packed = b""
+    for number in range(max(said) + 1):
+        if number not in said:
+            packed += b"\0\0"
+            continue
+        base, body = said[number][0], struct.pack("<H", number) + said[number][1]
+        body = struct.pack("<H", len(body)) + body + bytes(len(body) % 2) + struct.pack("<H", 0)
+        entry = struct.pack("<5H", 0, 1 | base << 4, 2, 0, 0) + struct.pack("<H2xH", 1, 0) + body
+        packed += struct.pack("<H", len(entry)) + entry
+    return {1: struct.pack("<H", 18) + struct.pack("<HH", max(said) + 1, 10).ljust(18, b"\0") + packed}
+
+
 def word(
     text: Sequence[Paragraph],
     *,

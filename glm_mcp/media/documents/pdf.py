@@ -15,8 +15,9 @@ from glm_mcp.media.documents.page.annotations import annotation_blocks
 from glm_mcp.media.documents.page.attachments import attachment_notes
 from glm_mcp.media.documents.page.bookmarks import bookmark_notes
 from glm_mcp.media.documents.page.covered import Drawn
-from glm_mcp.media.documents.page.fonts import accented, as_meant
+from glm_mcp.media.documents.page.fonts import as_meant
 from glm_mcp.media.documents.page.form import form_block, is_xfa, xfa_block, xfa_notes
+from glm_mcp.media.documents.page.lines.accents import accented
 from glm_mcp.media.documents.page.lines.line_breaks import with_line_breaks
 from glm_mcp.media.documents.page.lines.list_marks import with_list_marks
 from glm_mcp.media.documents.page.lines.right_to_left import reordered
@@ -82,7 +83,7 @@ def pdf_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
             text = with_list_marks(page, with_line_breaks(page, text))
             text = drawn.with_covered(page, as_meant(in_rows(page, text)), side.turned if side else 0)
             text = letters_of_signs(usual_letters(text), page)
-            text = reordered(page.page_num, latin(accented(text, page)), drawn)
+            text = reordered(page.page_num, latin(accented(text, page, drawn)), drawn)
             why = why_seen(text, page, page.page_num in inked)
             blocks = [text, form_block(page) or filled, *annotation_blocks(page, text)]
             filled = ""

@@ -25,6 +25,7 @@ from support.made_word import (
     lists,
     plain,
     signs,
+    styles,
     vertical,
     word,
 )
@@ -84,6 +85,27 @@ def test_lists_have_their_numbers() -> None:
         tables=lists([level(0, "\0."), level(4, "\1)")], style=1),
     )
     assert text(data) == "1. one\n  a) deeper\n2. two\n\n# 3. Scope\n\nprose"
+
+
+def test_headings_have_the_numbers_that_their_styles_alone_name() -> None:
+    """As WPS writes them: its lists know of no styles. The third style builds on the second; the fourth has none."""
+
+    def of_list(level: int, number: int = 1) -> bytes:
+        return struct.pack("<HBHH", 0x260A, level, 0x460B, number)
+
+    said = {
+        0: (4095, b""),
+        1: (0, of_list(0)),
+        2: (0, of_list(1)),
+        3: (2, b""),
+        4: (2, of_list(0, 0)),
+        5: (0, of_list(0, 9)),
+    }
+    kinds = lists([level(0, "\0"), level(0, "\0.\1")]) | styles(said)
+    heads = ["Scope", "Words", "Rules", "Notes", "Ends"]
+    data = word([plain(words, number) for number, words in enumerate(heads, 1)], tables=kinds)
+    assert text(data) == "# 1 Scope\n\n## 1.1 Words\n\n### 1.2 Rules\n\n#### Notes\n\n##### Ends"
+    assert "# 1 Scope" in text(word([plain("Scope", 1)], tables=kinds | {1: kinds[1][:-9]}))
 
 
 def test_a_break_of_the_page_ends_no_paragraph_and_that_of_a_section_does() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import struct
 import unicodedata
-import zlib
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,7 +17,6 @@ from support.script_pdf import script_pdf
 
 from glm_mcp.media.documents.fixed import boxes
 from glm_mcp.media.documents.page.covered import Drawn
-from glm_mcp.media.documents.page.fonts import with_plain_fonts
 from glm_mcp.media.documents.page.lines.sideways import upright
 from glm_mcp.media.documents.page.text_layer import usual_letters
 
@@ -193,22 +191,6 @@ def test_columns_from_right_to_left_are_read_one_after_the_other() -> None:
     assert "".join(page(script_pdf(level, step=11))[2].split()) == "".join(level)
 
 
-def test_accents_that_tex_sets_before_their_letters_are_joined_with_them() -> None:
-    said = [
-        "Modelos din\xb4 amicos y la l\xb4 inea",
-        "La citt`a `e bella, na\xa8ive, rock`n roll, x \xb4q, y\xb4 B",
-    ]
-    plain = pdf([lines(said)]).replace(b"/BaseFont", b"/Encoding /WinAnsiEncoding /BaseFont")
-
-    def read(data: bytes) -> str:
-        return str(document_job(io.BytesIO(data), {"name": "a.pdf"})[0]["pages"][0][2])
-
-    text = read(plain.replace(b"/Helvetica", b"/CMR10"))
-    assert "Modelos dinámicos y la línea" in text
-    assert "La città è bella, naïve, rock`n roll, x ´q, y´ B" in text
-    assert "citt`a" in read(plain)
-
-
 ENTRIES = [
     "从谐振子模型出发，推到色散关系并用图说明。",
     "描述全反射并说明隐失波的特性，用图表示出来",
@@ -288,14 +270,3 @@ def test_letters_of_many_scripts_within_words_are_no_text() -> None:
     languages = ["हिन्दी and ગુજરાતી and বাংলা and ਪੰਜਾਬੀ", "አማርኛ and Монгол and தமிழ் and తెలుగు", "and ಕನ್ನಡ"] * 2
     assert page(script_pdf(garbled, width=1000))[3] == "garbled"
     assert page(script_pdf(languages))[3] == ""
-
-
-def test_ranges_of_a_fonts_map_are_parted_with_their_number_and_lists_of_letters_stay() -> None:
-    rows = b"<0001> <0102> <4E00>\n<0200> <0202> [<002B> <2212> <003D>]\n"
-    said = b"/CIDInit /ProcSet findresource begin\n2 beginbfrange\n" + rows + b"endbfrange\n"
-    start = b"%PDF-1.4\n4 0 obj\n<< /Filter /FlateDecode >>\nstream\n"
-    changed = with_plain_fonts(start + zlib.compress(said, 0) + b"\nendstream\nendobj\n")
-    map_ = zlib.decompressobj().decompress(changed[len(start) :])
-    parted = b"<0001><00FF><4E00>\n<0100><0100><4EFF>\n<0101><0102><4F00>\n"
-    assert b"4 beginbfrange\n" + parted in map_
-    assert rows.splitlines()[1] in map_

@@ -1,16 +1,17 @@
 """What fonts say of their letters and the parser does not take: boxes several times as tall as the letters, as that
 of Cambria with its mathematical signs, for which it takes lines for written one over the other and leaves all but the
 last out; a range of a font's map in which more than the last byte changes, for which it leaves out all that are listed with
-it, and gives other letters for theirs; and characters beyond 16 bits (😀, 𠮷), which it leaves out, among them the letters of Word's formulas (𝑥);
-and accents of TeX, which stand apart from their letters.
+it, and gives other letters for theirs; and characters beyond 16 bits (😀, 𠮷), which it leaves out, among them the letters of Word's formulas (𝑥).
 """
 
 from __future__ import annotations
 
+import bisect
+import functools
 import re
 import unicodedata
 import zlib
-from typing import Any
+from collections.abc import Callable
 
 from glm_mcp.media.documents.page.objects import packed, packed_places, unpacked, with_objects
 
@@ -24,6 +25,7 @@ _END = re.compile(rb"endbf(char|range)")
 _COUNT = re.compile(rb"\d{1,9}(?=\s+\Z)")
 _MOST_ROWS = 500  # of a list; programs write a hundred
 _CHAR_ROW = re.compile(rb"<[0-9A-F\s]*>\s*<[0-9A-F\s]*>", re.IGNORECASE)
+_CODE = re.compile(rb"<([0-9A-F]{4})>", re.IGNORECASE)
 _RANGE_ROW = re.compile(
     rb"<([0-9A-F]{4})>\s*<([0-9A-F]{4})>\s*<([0-9A-F]{4})>"  # what can be parted; a row may have others
     rb"|<[0-9A-F\s]*>\s*<[0-9A-F\s]*>\s*(?:<[0-9A-F\s]*>|\[[^\[\]]{0,8000}\])",
@@ -46,22 +48,6 @@ _USUAL = (b"0 -200 999 900", b"0 0 9 900")  # the second fits wherever a taller 
 _NONE = (b"0 0 0 0",)
 _RISES, _FALLS = 500, -1000  # of letters, unlike the signs of a font of large brackets
 _AROUND = 600  # bytes of what else is said of a font
-# Fonts of TeX that have no accented letters: an accent is a sign of its own before its letter, often with a gap behind.
-_TEX = re.compile(r"(?:^|\+)CM(?:R|B|TI|SL|SS|CSC|DUNH)")
-_TYPEWRITER = re.compile(r"(?:^|\+)CM\w*TT")
-_ACCENTS = dict(
-    zip(
-        "´`ˆ¨˜¸ˇ˚¯˘˝˙",
-        "\u0301\u0300\u0302\u0308\u0303\u0327\u030c\u030a\u0304\u0306\u030b\u0307",
-        strict=True,
-    )
-)
-_ACCENTED = re.compile(
-    r"([´ˆ¨˜¸ˇ˚¯˘˝˙])([A-Za-zı])"
-    r"|(?:(?<=[^\W\d_])([´¨¸ˇ˚])|(?<=[^\W\d_]{2})([ˆ˜¯˘˝˙])) ([a-zı])"  # a letter alone is a formula's
-    r"|(?<=[^\W\d_])(`)([aeiou])"
-)
-_GRAVE_FIRST = re.compile(r"(?<![\w`])(`)([AEIOUaeiou])(?!`)")
 
 
 def with_plain_fonts(data: bytes) -> bytes:
@@ -114,10 +100,11 @@ def _plain_map(map_: bytes) -> bytes | None:
 def _with_plain_lists(map_: bytes) -> bytes:
     """A map whose lists have ranges that the parser takes, and their number before them."""
     pieces, done, room = [], 0, _MAP
+    within = functools.partial(_within_a_byte, functools.cache(lambda: _first_codes(map_)))
     for end in _END.finditer(map_):
         ranges, begin = end[1] == b"range", b"beginbf" + end[1]
         before, found, rows = map_[done : end.start()].rpartition(begin)
-        own = _RANGE_ROW.sub(_within_a_byte, rows, _MOST_ROWS) if ranges and room > 0 else rows
+        own = _RANGE_ROW.sub(within, rows, _MOST_ROWS) if ranges and room > 0 else rows
         room -= len(own) - len(rows)
         count = len((_RANGE_ROW if ranges else _CHAR_ROW).findall(own))
         said = _COUNT.search(before, max(0, len(before) - 20)) if found else None
@@ -128,33 +115,34 @@ def _with_plain_lists(map_: bytes) -> bytes:
     return b"".join([*pieces, map_[done:]])
 
 
-def _within_a_byte(match: re.Match[bytes]) -> bytes:
-    """A range as one for each first byte of its codes and of what they mean."""
+def _first_codes(map_: bytes) -> list[int]:
+    """Those that rows of it begin with, in order."""
+    found, done = set[int](), 0
+    for end in _END.finditer(map_):
+        row = _RANGE_ROW if end[1] == b"range" else _CHAR_ROW
+        rows = map_[done : end.start()].rpartition(b"beginbf" + end[1])[2]
+        found |= {int(code[1], 16) for each in row.finditer(rows) if (code := _CODE.match(each[0]))}
+        done = end.end()
+    return sorted(found)
+
+
+def _within_a_byte(first_codes: Callable[[], list[int]], match: re.Match[bytes]) -> bytes:
+    """A range as one for each first byte of its codes and of what they mean, up to the next of the codes that have a row of
+    their own: Ghostscript wrote 47FF for 4700.
+    """
     if match[1] is None:
         return match[0]
     low, high, means = (int(digits, 16) for digits in match.groups())
+    if high >> 8 != low >> 8:
+        codes = first_codes()
+        after = bisect.bisect_right(codes, low)
+        high = min(high, codes[after] - 1) if after < len(codes) else high
     parts = list[bytes]()
     while low <= high:
         last = min(high - low, 0xFF - (low & 0xFF), 0xFF - (means & 0xFF))
         parts.append(b"<%04X><%04X><%04X>" % (low, low + last, means))
         low, means = low + last + 1, (means + last + 1) & 0xFFFF
     return b"\n".join(parts) if len(parts) > 1 else match[0]
-
-
-def accented(text: str, page: Any) -> str:
-    """The text with the accented letters that TeX has put together out of two signs."""
-    fonts = [item.font_name or "" for item in page.text_items]
-    if not any(map(_TEX.search, fonts)):
-        return text
-    text = _ACCENTED.sub(_composed, text)
-    # Where there is code, a grave may be the mark of it.
-    return text if any(map(_TYPEWRITER.search, fonts)) else _GRAVE_FIRST.sub(_composed, text)
-
-
-def _composed(pair: re.Match[str]) -> str:
-    accent, letter = filter(None, pair.groups())
-    whole = unicodedata.normalize("NFC", letter.replace("ı", "i") + _ACCENTS[accent])
-    return whole if len(whole) == 1 else pair[0]
 
 
 def as_meant(text: str) -> str:

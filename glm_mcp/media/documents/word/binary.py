@@ -19,6 +19,8 @@ _ELSEWHERE = (0x6645, 0x6646)  # where more than a page holds is said of a parag
 CELLS, VERTICAL = 0xD608, 0xD62B
 _LENGTHS = (1, 1, 2, 4, 2, 2, -1, 3)  # of operands, by the upper bits of the code
 _PAGE, _LISTS = 512, 10_000
+_STYLES, _CHAIN = 4_096, 12  # of a file, and that build on each other
+_OF_PARAGRAPHS = 1  # the kind of a style
 _WIDE = 0x4000_0000  # in the place of a piece: one byte a character where it is set
 
 Properties = dict[int, bytes]
@@ -199,6 +201,37 @@ class Binary:
         data = self.part(74)
         for i in range(min(struct.unpack_from("<I", data)[0], len(data) // 16) if data else 0):
             found.of_number[i + 1] = struct.unpack_from("<i", data, 4 + 16 * i)[0]
+        for style, said in self._styles().items():  # of WPS these alone know
+            number = int.from_bytes(said.get(LIST, b""), "little")
+            if number in found.of_number:
+                deep = int.from_bytes(said.get(LEVEL, b""), "little")
+                found.of_style.setdefault(style, (found.of_number[number], deep))
+        return found
+
+    def _styles(self) -> dict[int, Properties]:
+        """What styles of paragraphs say of them, with what those say that they build on."""
+        data, own = self.part(1), dict[int, tuple[int, Properties]]()
+        size, count, head = struct.unpack_from("<3H", data) if len(data) > 6 else (0, 0, 0)
+        at = 2 + size
+        for number in range(min(count, _STYLES)):
+            if at + 2 > len(data):
+                break
+            length = int.from_bytes(data[at : at + 2], "little")
+            style = data[at + 2 :][:length]
+            at += 2 + length + length % 2
+            if len(style) > head + 2 and style[2] & 15 == _OF_PARAGRAPHS:
+                said = head + 4 + 2 * int.from_bytes(style[head : head + 2], "little")
+                packed = style[said + 4 :][: max(int.from_bytes(style[said : said + 2], "little") - 2, 0)]
+                own[number] = int.from_bytes(style[2:4], "little") >> 4, _properties(packed)
+        found = dict[int, Properties]()
+        for number in own:
+            chain, base = [number], own[number][0]
+            while base in own and len(chain) < _CHAIN:
+                chain.append(base)
+                base = own[base][0]
+            found[number] = {
+                code: value for style in reversed(chain) for code, value in own[style][1].items()
+            }
         return found
 
     def _level(self, at: int) -> tuple[Level, int]:
