@@ -14,7 +14,7 @@ from glm_mcp.media.images.svg.tokens import parts
 
 Specificity = tuple[int, int, int]
 # A combinator and the next to its left with which the nearest that fits decides: around a farther one there is nothing
-# that is not around it too. To try all of them would take as many steps as there are ways to choose from them.
+# that is not around it too.
 _NEAREST = frozenset(((" ", " "), ("~", "~"), ("~", " "), ("~", ">")))
 
 
@@ -27,19 +27,25 @@ class Selector:
     key: str  # "#id", ".class" or a tag that the element must have; "" for none
 
     def matches(self, node: Node) -> bool:
-        return self._fits(node, 0) and self._goes_on(node, 0)
+        return self._fits(node, 0) and self._goes_on(node, 0, set())
 
     def _fits(self, node: Node, at: int) -> bool:
         return all(test(node) for test in self.compounds[at][0])
 
-    def _goes_on(self, node: Node, at: int) -> bool:
-        """Whether what stands to the left of that compound, which fits the node, fits around it."""
+    def _goes_on(self, node: Node, at: int, seen: set[tuple[int, int]]) -> bool:
+        """Whether what stands to the left of that compound, which fits the node, fits around it.
+
+        `seen`: the elements and compounds that were asked before, in vain. There are many ways to each of them.
+        """
         if at + 1 == len(self.compounds):
             return True
+        if (id(node.element), at) in seen:
+            return False
+        seen.add((id(node.element), at))
         combinators = self.compounds[at][1], self.compounds[at + 1][1]
         for other in _across(node, combinators[0]):
             if self._fits(other, at + 1):
-                if self._goes_on(other, at + 1):
+                if self._goes_on(other, at + 1, seen):
                     return True
                 if combinators in _NEAREST:
                     return False
