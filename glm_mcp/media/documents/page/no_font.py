@@ -7,9 +7,8 @@ from __future__ import annotations
 import itertools
 import re
 import struct
-import zlib
 
-from glm_mcp.media.documents.fixed.boxes import NARROW, WIDE, font
+from glm_mcp.media.documents.fixed.boxes import NARROW, WIDE, font, stream
 from glm_mcp.media.documents.page.objects import packed, packed_places, with_objects
 
 _KINDS = re.compile(rb"/CIDFontType[02]\b|/Type\s*/FontDescriptor\b")
@@ -42,7 +41,7 @@ def with_boxes(data: bytes) -> bytes:
     for code in _BLANKS:
         glyphs[code] = 0
     boxes = struct.pack(f">{len(glyphs)}H", *glyphs)
-    return with_objects(data, {**changed, first: _stream(font()), first + 1: _stream(boxes)})
+    return with_objects(data, {**changed, first: stream(font()), first + 1: stream(boxes)})
 
 
 def _objects(data: bytes) -> dict[int, bytes]:
@@ -63,8 +62,3 @@ def _objects(data: bytes) -> dict[int, bytes]:
 def _with(own: bytes, more: bytes) -> bytes:
     end = own.rfind(b">>")
     return own[:end] + more + own[end:] if end >= 0 else own
-
-
-def _stream(data: bytes) -> bytes:
-    body = zlib.compress(data)
-    return b"<</Length %d/Filter/FlateDecode>>stream\n%s\nendstream" % (len(body), body)
