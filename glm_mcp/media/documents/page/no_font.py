@@ -9,10 +9,9 @@ import re
 import struct
 
 from glm_mcp.media.documents.fixed.boxes import NARROW, WIDE, font, stream
-from glm_mcp.media.documents.page.objects import packed, packed_places, with_objects
+from glm_mcp.media.documents.page.objects import owner, packed, packed_places, with_objects
 
 _KINDS = re.compile(rb"/CIDFontType[02]\b|/Type\s*/FontDescriptor\b")
-_NUMBER = re.compile(rb"(\d{1,9})\s+\d{1,5}\s+\Z")
 _LINK = re.compile(rb"/FontDescriptor\s+(\d{1,9})\s+\d{1,5}\s+R\b")
 _MAP = re.compile(rb"/CIDToGIDMap\s*(?:/Identity|\d+\s+\d+\s+R)")
 _AROUND = 4_000  # bytes of one object
@@ -51,11 +50,9 @@ def _objects(data: bytes) -> dict[int, bytes]:
         if _KINDS.search(objects):
             found |= {number: objects[start:end] for number, start, end in packed_places(head, objects)}
     for kind in itertools.islice(_KINDS.finditer(data), _MOST):
-        begins = data.rfind(b"obj", max(0, kind.start() - _AROUND), kind.start())
         ends = data.find(b"endobj", kind.end(), kind.end() + _AROUND)
-        number = _NUMBER.search(data, max(0, begins - 30), max(0, begins))
-        if number and ends > 0:
-            found[int(number[1])] = data[begins + len(b"obj") : ends]
+        if ends > 0 and (own := owner(data, kind.start(), _AROUND)):
+            found[int(own[0])] = data[own[1] + len(b"obj") : ends]
     return found
 
 
