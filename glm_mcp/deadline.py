@@ -12,13 +12,9 @@ OVERSLEPT_S = 1.0  # no event loop of ours is held up for so long
 AWAKE_S = 1.0  # to read what came in the meantime
 
 
-def _unheard(_: float) -> None:
-    """Whoever counts no time of its own need not know."""
-
-
 @contextmanager
 def ends_at(
-    deadline: float, *, grace_s: float = 0.0, put_off: Callable[[float], None] = _unheard
+    deadline: float, *, grace_s: float = 0.0, put_off: Callable[[float], None] = lambda _: None
 ) -> Iterator[None]:
     """Cancels what is in it `grace_s` after the deadline. Where that is seen late there is some time more, until the moment
     that `put_off` is told.

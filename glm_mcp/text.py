@@ -38,17 +38,17 @@ class Redactor:
         finally:
             _applied.reset(token)
 
-    def without(self, text: str, shortest: int = SHORTEST) -> str:
+    def without(self, text: str, shortest: int) -> str:
         for secret in self._secrets:
             if len(secret) >= shortest:
                 text = text.replace(secret, "[key]")
         return text
 
-    def begun(self, text: str, shortest: int = SHORTEST) -> int:
+    def begun(self, text: str) -> int:
         """How many characters at the end of a text may be the beginning of a secret whose rest is still to come."""
         longest = 0
         for secret in self._secrets:
-            if len(secret) >= shortest:
+            if len(secret) >= CERTAIN:
                 sizes = range(min(len(secret) - 1, len(text)), longest, -1)
                 longest = next((n for n in sizes if text.endswith(secret[:n])), longest)
         return longest
@@ -60,11 +60,14 @@ _alive: WeakSet[Redactor] = WeakSet()
 
 
 def without_secrets(text: str, shortest: int = SHORTEST) -> str:
-    """For what we say ourselves; with CERTAIN for what a model or a document says. The secrets are those of the redactor
-    that is applied, or of all where none is.
-    """
+    """For what we say ourselves. The secrets are those of the redactor that is applied, or of all where none is."""
     applied = _applied.get()
     return applied.without(text, shortest) if applied else without_any_secret(text, shortest)
+
+
+def keyless(text: str) -> str:
+    """For what a model or a document says: byte for byte but for our key."""
+    return without_secrets(text, CERTAIN)
 
 
 def without_any_secret(text: str, shortest: int = SHORTEST) -> str:
@@ -179,7 +182,7 @@ def plain(text: str) -> str:
 
     Tabs and line breaks stay; a lone carriage return, which writes over a line, becomes a line break.
     """
-    return without_secrets(_still(text), CERTAIN)
+    return keyless(_still(text))
 
 
 _STEP = 100_000  # characters in one go: one look at megabytes would let no other thread run
@@ -255,9 +258,9 @@ class Pieces:
         fresh = _still(self._before + whole(raw[:end]))[len(self._before) :]
         self._before = _LEADING_HIDDEN.sub("", (self._before + fresh)[-4:])
         # Keys last: what was taken out may have stood within one.
-        text = without_secrets(self._held + fresh, CERTAIN)
+        text = keyless(self._held + fresh)
         redactors = [applied] if (applied := _applied.get()) else list(_alive)
-        end = len(text) - max((redactor.begun(text, CERTAIN) for redactor in redactors), default=0)
+        end = len(text) - max((redactor.begun(text) for redactor in redactors), default=0)
         self._held = text[end:]
         return text[:end]
 

@@ -12,7 +12,7 @@ from glm_mcp.glm.calls import Drawing, Post
 from glm_mcp.glm.error_codes import blocked
 from glm_mcp.glm.network.refusals import raise_if_error, told_in
 from glm_mcp.registry import SIZES, Card, Endpoint
-from glm_mcp.text import CERTAIN, ID_CHARS, clean, without_secrets
+from glm_mcp.text import ID_CHARS, clean, keyless
 
 LOST = "The picture may have been made; it is not asked for twice. "
 
@@ -55,7 +55,7 @@ class DrawCall:
             self._without_hd()
         if not card.any_size:
             self._at_nearest_size()
-        body = without_secrets(json.dumps({"model": card.id, **self.body}, ensure_ascii=False), CERTAIN)
+        body = keyless(json.dumps({"model": card.id, **self.body}, ensure_ascii=False))
         try:
             await self.post(where, "/images/generations", body.encode(), on_event)
         except GLMError as error:

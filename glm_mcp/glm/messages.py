@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from glm_mcp.registry import Card
-from glm_mcp.text import CERTAIN, without_secrets
+from glm_mcp.text import keyless
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +259,7 @@ def write_body(
     for name in dialect.left_out:
         body.pop(name, None)
     # A key that stands in a prompt or a file is for no log of prompts either.
-    written = without_secrets(json.dumps(body, ensure_ascii=False, separators=(",", ":")), CERTAIN)
+    written = keyless(json.dumps(body, ensure_ascii=False, separators=(",", ":")))
     return held.fill(written.encode())
 
 

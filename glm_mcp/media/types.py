@@ -63,14 +63,7 @@ class Source:
 
     def read(self) -> bytes:
         """All bytes. Blocking; the size was checked before."""
-        if self.data is not None:
-            return self.data
-        if self.handle is None:
-            raise ValueError("a URL that was not fetched has no bytes")
-        if sys.platform == "win32":
-            self.handle.seek(0)
-            return self.handle.read()
-        return os.pread(self.handle.fileno(), self.size, 0)
+        return self._opened(0, self.size) if self.data is None else self.data
 
     def piece(self, at: int) -> bytes:
         """The bytes from there on, 256 KB at most and none beyond `size`; b"" where the file ends. Blocking. Raises NotFound
@@ -78,19 +71,21 @@ class Source:
         """
         if self.data is not None:
             return self.data[at : at + _PIECE]
-        if self.handle is None:
-            raise ValueError("a URL that was not fetched has no bytes")
-        count = min(_PIECE, self.size - at)
         try:
-            if sys.platform == "win32":
-                self.handle.seek(at)
-                return self.handle.read(count)
-            return os.pread(self.handle.fileno(), count, at)
+            return self._opened(at, min(_PIECE, self.size - at))
         except OSError as error:  # a drive that went away
             why = error.strerror or "the system refuses"
             raise NotFound(
                 f"{self.name} cannot be read any more ({why})", "Check the disk, and call again."
             ) from error
+
+    def _opened(self, at: int, count: int) -> bytes:
+        if self.handle is None:
+            raise ValueError("a URL that was not fetched has no bytes")
+        if sys.platform == "win32":
+            self.handle.seek(at)
+            return self.handle.read(count)
+        return os.pread(self.handle.fileno(), count, at)
 
     def digest(self) -> str:
         """sha256 of all bytes, in hex. Blocking: a second for a gigabyte. Raises as `piece`."""

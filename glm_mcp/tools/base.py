@@ -18,7 +18,7 @@ from glm_mcp.media.kept.outputs import SCHEME, Outputs
 from glm_mcp.media.sources.room import Room
 from glm_mcp.sandbox import Sandbox
 from glm_mcp.settings import Settings
-from glm_mcp.text import CERTAIN, bearable, one_line, plain, without_secrets
+from glm_mcp.text import bearable, keyless, one_line, plain
 from glm_mcp.tools.arguments import ModelArgs, Reach, schema
 from glm_mcp.tools.words.chinese import chosen, error_said, said
 
@@ -226,7 +226,7 @@ def fit(result: ToolResult, deps: Deps) -> Content:
         shown = shown[:end] + _go_on(result, deps, (ident, place), end, lost)
     text = head + shown + closing_line
     # What a model wants a function called with is data for a program, byte for byte.
-    exact = {k: _cleaned(v, _keyless) for k, v in result.data.items() if k in {"tool_calls", "message"}}
+    exact = {k: _cleaned(v, keyless) for k, v in result.data.items() if k in {"tool_calls", "message"}}
     whole = result.text if len(result.text) <= STRUCTURED_CHARS else shown
     structured = _cleaned({"text": head + whole, **result.data}) | exact if deps.settings.structured else None
     return Content(text, meta, links, tuple(result.previews), structured)
@@ -279,11 +279,6 @@ def _cleaned(value: Any, clean: Callable[[str], str] = plain) -> Any:
     if isinstance(value, dict):
         return {_cleaned(k, clean): _cleaned(v, clean) for k, v in value.items()}
     return [_cleaned(v, clean) for v in value] if isinstance(value, list) else value
-
-
-def _keyless(text: str) -> str:
-    """Byte for byte but for our key."""
-    return without_secrets(text, CERTAIN)
 
 
 _JSON = json.JSONEncoder(ensure_ascii=False)

@@ -20,7 +20,7 @@ from glm_mcp.glm.json_shape import too_deep, too_many_values
 from glm_mcp.glm.threads import in_thread_if
 from glm_mcp.server.front import lines as front
 from glm_mcp.server.front import patient
-from glm_mcp.text import CERTAIN, plain, without_secrets
+from glm_mcp.text import keyless, plain
 
 Message = dict[str, Any]
 
@@ -137,13 +137,9 @@ def _said(value: Any, said: Callable[[str], str]) -> Any:
     return {
         said(name): inner
         if name == "progressToken" and isinstance(inner, str | int)  # the client's own
-        else _said(inner, _without_token if name == "structuredContent" else said)
+        else _said(inner, keyless if name == "structuredContent" else said)
         for name, inner in value.items()
     }
-
-
-def _without_token(text: str) -> str:
-    return without_secrets(text, CERTAIN)
 
 
 def _finite(word: str) -> float:

@@ -5,7 +5,6 @@ No library between: they lose text boxes, numbers, charts and whole parts, or gi
 
 from __future__ import annotations
 
-import math
 import re
 import zipfile
 from typing import Any, BinaryIO
@@ -54,7 +53,7 @@ def read_word(archive: zipfile.ZipFile, kind: str, params: dict[str, Any]) -> di
     story = _story(package, main)
     blocks = [block for body in bodies for block in Blocks(story, main).texts(body)]
     shown = [picture for body in bodies for picture in in_text(package, main, body, "the text")]
-    why = why_shown("\n".join(blocks), shown, math.inf)
+    why = why_shown("\n".join(blocks), shown)
     blocks += _footnotes(story)
     blocks += _furniture(story, main)
     blocks += [story.remark(number) for number in story.comments if number not in story.remarked]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 import posixpath
 import re
 import urllib.parse
@@ -57,7 +56,7 @@ def epub_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], li
         page = book.page(number, label)
         text = html_markdown(page, what="reading an EPUB") if page else ""
         shown = book.shown(number, page, label)
-        why = "pictures" if chapter.shown and shown else why_shown(text, shown, math.inf)
+        why = "pictures" if chapter.shown and shown else why_shown(text, shown)
         rows.append((number, label, text or "[picture]" * bool(why), why))
     covers = {number for number, chapter in enumerate(book.chapters, 1) if chapter.is_cover}
     rows, notes = without_covers(rows, covers)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -72,7 +72,7 @@ def _read(html: str, along: Mapping[str, str], *, scripted: bool) -> str:
         _open_frames(soup)
         there = _names(soup)
     _drop_declarations(soup)
-    hidden = _never if scripted else _hidden
+    hidden: Callable[[Any], bool] = (lambda _: False) if scripted else _hidden
     if there & {"input", "textarea", "select", "button"}:
         fill_in(soup, hidden)
     for element in soup.find_all(True):
@@ -143,10 +143,6 @@ def _drop_empty(soup: Any) -> None:
                 element.replace_with(" ")  # a bold space still parts two words
             else:
                 element.decompose()
-
-
-def _never(_element: Any) -> bool:
-    return False
 
 
 def _write_formulas(soup: Any) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import posixpath
 import zipfile
 from collections.abc import Iterator
@@ -49,7 +48,7 @@ def open_document_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str,
     said = of_open_document(archive, name)
     if not slides:
         blocks = list(writer.blocks(body))
-        why = why_shown("\n".join(blocks), pictures.on(body, "the text"), math.inf)
+        why = why_shown("\n".join(blocks), pictures.on(body, "the text"))
         blocks += printed(styles, writer.inline)
         blocks += source_lines(of_marks(body), "\n\n".join(blocks))
         whole = one_text(kind, "\n\n".join(blocks), spec, name, writer.left_out.notes())
@@ -61,7 +60,7 @@ def open_document_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str,
         slide = slides[number - 1]
         blocks = list(writer.blocks(slide))
         own = "\n".join(block for block in blocks if not block.startswith("Notes: "))
-        why = why_shown(own, pictures.on(slide, f"slide {number}"))
+        why = why_shown(own, pictures.on(slide, f"slide {number}"), 1.0)
         blocks += furniture.of(slide)
         blocks.append(slide_name(attribute(slide, "name"), "\n".join(blocks)))
         rows.append((number, f"slide {number}", "\n\n".join(filter(None, blocks)), why))

@@ -190,9 +190,9 @@ def _is_row(line: str) -> bool:
     return line.startswith("|") and line.endswith("|")
 
 
-def to_markdown(document: Document, *, marks: bool = True) -> str:
-    """The whole document as one Markdown text; `marks` writes a line such as `[page 3]` before each page."""
-    marked = marks and (document.total > 1 or len(document.pages) > 1)
+def to_markdown(document: Document) -> str:
+    """The whole document as one Markdown text, with a line such as `[page 3]` before each page of several."""
+    marked = document.total > 1 or len(document.pages) > 1
     blocks: list[str] = []
     for page in document.pages:
         text = page.text or ("(no text layer: a picture of the page is needed)" if page.as_image else EMPTY)

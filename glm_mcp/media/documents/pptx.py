@@ -73,7 +73,7 @@ def _page(
     if slide.title:
         blocks.insert(0, f"# {slide.title}")
     # Without notes, which are what is said.
-    why = why_shown("\n".join(blocks), pictures.on(part, tree, place))
+    why = why_shown("\n".join(blocks), pictures.on(part, tree, place), 1.0)
     blocks += ["[picture]"] * bool(why and not any(blocks))  # some lie in shapes, or behind all
     blocks += slide.comments()
     blocks += slide.notes()

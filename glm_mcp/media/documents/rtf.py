@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from typing import Any, BinaryIO
 
@@ -319,7 +318,7 @@ def rtf_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
     _, shown = parts_of({1: reader.pictures.found}, name, reader.left_out, "the text")
     whole = one_text("rtf", text, params.get("pages"), name, reader.left_out.notes())
     about = [(word, _Reader().read(said)) for word, said in information(source)]
-    return with_about(marked(whole, why_shown(text, shown[1], math.inf)), about), []
+    return with_about(marked(whole, why_shown(text, shown[1])), about), []
 
 
 def pictures_of_rtf(file: BinaryIO, params: dict[str, Any], left_out: LeftOut) -> PagesShown:

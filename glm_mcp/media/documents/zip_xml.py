@@ -55,14 +55,13 @@ def member(
     archive: zipfile.ZipFile,
     path: str | zipfile.ZipInfo,
     name: str,
-    limit: int = _PARSED,
     most: int | None = None,
 ) -> bytes:
     """The bytes of one member, or the first `most`, b"" when there is none. Raises MediaTooLarge, UnsupportedMedia."""
     info = archive.NameToInfo.get(path) if isinstance(path, str) else path
     if info is None:
         return b""
-    if info.file_size > limit:
+    if info.file_size > _PARSED:
         raise MediaTooLarge(
             f"{name} holds a part of {info.file_size >> 20:,} MB", "Send a part of it, or as PDF."
         )

@@ -132,7 +132,7 @@ def _resolve(text: str, terms: _Terms, outputs: Outputs, left_out: list[GLMError
         raise _only_a_mark(text, terms.sandbox)
     if start.startswith("data:"):
         base, fragment = split_fragment(text)
-        return [_of_bytes(read_data_url(base, terms.max_bytes), "", fragment, terms)]
+        return [_of_bytes(read_data_url(base, terms.max_bytes), "pasted", fragment, terms)]
     if is_kept(text):
         return [_of_kept(text, terms, outputs)]
     if is_upload(text):
@@ -143,7 +143,7 @@ def _resolve(text: str, terms: _Terms, outputs: Outputs, left_out: list[GLMError
     coded = text.rpartition("#")[0] or text
     data_of = read_base64(coded, terms.max_bytes)
     if data_of is not None and not _is_file(text, terms.sandbox):
-        return [_of_bytes(data_of, "", split_fragment(text)[1], terms)]
+        return [_of_bytes(data_of, "pasted", split_fragment(text)[1], terms)]
     if looks_like_base64(coded):
         raise UnsupportedMedia(
             f"the argument of {len(text)} characters is base64 of no picture, video or document, or is cut short",
@@ -199,11 +199,10 @@ def _of_kept(text: str, terms: _Terms, outputs: Outputs) -> Source:
     return Source(name, kind, size, fragment, path=path, handle=file, kept=True)
 
 
-def _of_bytes(data: bytes, name: str, fragment: Fragment, terms: _Terms) -> Source:
-    """A source of bytes that came without a file; without a name it is called by what it is."""
-    kind = detect(data, name)
-    if not PurePosixPath(name).suffix:
-        name = (name or "pasted") + (kind.suffixes[0] if kind.suffixes else "")
+def _of_bytes(data: bytes, stem: str, fragment: Fragment, terms: _Terms) -> Source:
+    """A source of bytes that came without a file. `stem`: of its name, to which what it is adds the suffix."""
+    kind = detect(data)
+    name = stem + (kind.suffixes[0] if kind.suffixes else "")
     check_size(len(data), name, terms.max_bytes)
     check_fits(kind, len(data), name, terms.want)
     return Source(name, kind, len(data), fragment, data=data)

@@ -85,7 +85,7 @@ class SharedAdmission:
     async def _write_down(self, caller: Caller, tokens: int) -> None:
         alone = replace(caller, per_minute=None, at_once=None, tokens_per_day=None)
         if await self._ask(caller, "charge", tokens) is None:
-            async with self._alone.admit(alone, _unheard) as charge:
+            async with self._alone.admit(alone, lambda _: None) as charge:
                 await charge(tokens)
 
     async def standing(self, caller: Caller) -> Standing:
@@ -164,10 +164,6 @@ def _refuse(caller: Caller, used: _Used) -> None:
         raise day_is_used(caller, used.now, used.tokens)
     if used.verdict == "minute":
         raise minute_is_used(caller, used.now, used.wait_s)
-
-
-def _unheard(_: int) -> None:
-    """It waits for nothing."""
 
 
 def admission_over(shared: Shared | None) -> Admission:

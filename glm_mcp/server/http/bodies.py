@@ -165,7 +165,7 @@ def no_room(limits: Limits) -> Answer:
     return refusal(503, "overloaded", said, retry_after="5")
 
 
-def no_more(what: str) -> Answer:
+def no_more() -> Answer:
     """Said to whoever has their share of what all use together."""
-    said = f"overloaded: as many of your {what} as one caller may have at once are open. Send it again in a moment."
+    said = "overloaded: as many of your requests as one caller may have at once are open. Send it again in a moment."
     return refusal(503, "overloaded", said, retry_after="5")

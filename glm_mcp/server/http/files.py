@@ -11,8 +11,9 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from glm_mcp.errors import GLMError, InvalidRequest, Overloaded
 from glm_mcp.glm.threads import in_thread
@@ -120,15 +121,11 @@ async def _upload(request: Request, outputs: Outputs) -> Response:
         if incoming is None:
             raise InvalidRequest("no file came", "Send one: curl -F file=@PATH, or its bytes as the body.")
         await in_thread(incoming.write, waiting)
-        upload = await in_thread(incoming.finish, _admitted)
+        upload = await in_thread(incoming.finish, partial(admitted, want="any", max_bytes=LARGEST))
         return _told(upload, incoming.sha256)
     finally:
         if incoming is not None:
             incoming.discard()
-
-
-def _admitted(file: Any, size: int, name: str) -> None:
-    admitted(file, size, name, "any", LARGEST)
 
 
 async def _known(request: Request, outputs: Outputs) -> Response:

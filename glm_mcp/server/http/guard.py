@@ -123,7 +123,7 @@ class Guard:
         shares = self._requests if caller else self._nameless
         with shares.one(caller.owner if caller else "") as given:
             if not given:
-                await no_more("requests").send(send)
+                await no_more().send(send)
                 return
             with self._threads_of(caller):
                 await self.app(scope, bounded.receive, bounded.send)

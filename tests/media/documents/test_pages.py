@@ -72,7 +72,6 @@ def test_marks_say_where_a_page_begins_and_a_single_page_needs_none() -> None:
         to_markdown(two)
         == "[page 1]\n\none\n\n[page 2]\n\n(no text layer: a picture of the page is needed)\n"
     )
-    assert to_markdown(two, marks=False).startswith("one\n\n(no text")
     assert to_markdown(document(Page(1, "text", "alone"))) == "alone\n"
 
 

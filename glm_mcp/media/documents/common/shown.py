@@ -81,7 +81,7 @@ def within(numbers: Sequence[int], total: int, name: str, unit: str = "slide") -
     return choose(",".join(map(str, numbers)), total, name, unit=unit) if numbers else ()
 
 
-def why_shown(text: str, shown: Sequence[Shown], most: float = 1.0) -> str:
+def why_shown(text: str, shown: Sequence[Shown], most: float = math.inf) -> str:
     """Why the pictures must go along: "pictures" (they say more than `text`), "illustrated" (it says enough, and they are
     large), or "". `most`: pages that they can cover.
     """

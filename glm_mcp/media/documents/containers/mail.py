@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,7 +33,7 @@ class Mail:
         if not self.pictures:
             return ""
         _, shown = parts_of({1: self.pictures}, name, left_out, place)
-        return why_shown("\n".join((*self.bodies, *self.within)), shown[1], math.inf)
+        return why_shown("\n".join((*self.bodies, *self.within)), shown[1])
 
     def facts(self, kind: str, spec: str | None, name: str) -> dict[str, Any]:
         """The facts of a reading job. Raises InvalidRequest (pages)."""

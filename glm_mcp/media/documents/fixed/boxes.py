@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import zlib
 
 WIDE, NARROW = 1, 2  # glyphs
 
@@ -30,6 +31,12 @@ def font() -> bytes:
         head += struct.pack(">4s3I", tag, 0, start + len(body), len(data))
         body += data + bytes(-len(data) % 4)
     return head + body
+
+
+def stream(data: bytes) -> bytes:
+    """An object of a PDF that holds these bytes."""
+    packed = zlib.compress(data)
+    return b"<</Length %d/Filter/FlateDecode>>stream\n%s\nendstream" % (len(packed), packed)
 
 
 def _box(width: int) -> bytes:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import statistics
-import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from glm_mcp.media.documents.fixed.boxes import font
+from glm_mcp.media.documents.fixed.boxes import font, stream
 from glm_mcp.media.documents.fixed.letters import Letters, utf16
 from glm_mcp.media.documents.fixed.numbers import PLAIN, Matrix
 from glm_mcp.media.documents.fixed.pictures import Made
@@ -166,13 +165,13 @@ def pdf_of(sheets: Sequence[Sheet]) -> bytes:
     """Of one page or more."""
     letters = sheets[0].letters
     bodies: list[bytes] = [b"<</Type/Catalog/Pages 2 0 R>>", b""]
-    bodies.append(_stream(b"", _MAP.format(letters.pairs() if letters else _PLAIN).encode()))
+    bodies.append(stream(_MAP.format(letters.pairs() if letters else _PLAIN).encode()))
     fonts = {name: len(bodies) + n for n, name in enumerate(_SEEN, 1)}
     if letters:
         fonts = {"F": 4}
         drawn = b"/FontFile2 5 0 R", b"/CIDToGIDMap 6 0 R"
         bodies.append(_FONT % (b"Identity-H", b"Identity", letters.widths(), *drawn))
-        bodies += [_stream(b"", font()), _stream(b"", letters.glyphs())]
+        bodies += [stream(font()), stream(letters.glyphs())]
     else:
         bodies += [_FONT % (*says, b"", b"") for says in _SEEN.values()]
     named = b"".join(b"/%s %d 0 R" % (name.encode(), number) for name, number in fonts.items())
@@ -186,7 +185,7 @@ def pdf_of(sheets: Sequence[Sheet]) -> bytes:
                 bodies.append(b"<<%s/Length %d>>stream\n%s\nendstream" % (says, len(made.data), made.data))
                 placed[id(made)] = len(bodies)
             names += b"/P%d %d 0 R" % (n, placed[id(made)])
-        bodies.append(_stream(b"", "\n".join(sheet.ops).encode()))
+        bodies.append(stream("\n".join(sheet.ops).encode()))
         box = f"[0 0 {sheet.width * MM:.2f} {sheet.height * MM:.2f}]".encode()
         bodies.append(
             b"<</Type/Page/Parent 2 0 R/MediaBox%s/Contents %d 0 R/Resources"
@@ -204,8 +203,3 @@ def pdf_of(sheets: Sequence[Sheet]) -> bytes:
         b"%010d 00000 n \n" % p for p in places
     )
     return bytes(out + b"trailer<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n" % (len(places) + 1, start))
-
-
-def _stream(says: bytes, data: bytes) -> bytes:
-    packed = zlib.compress(data)
-    return b"<<%s/Length %d/Filter/FlateDecode>>stream\n%s\nendstream" % (says, len(packed), packed)

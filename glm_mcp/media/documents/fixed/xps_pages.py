@@ -72,16 +72,13 @@ class Drawer:
                 if path not in self._dictionaries:
                     self._dictionaries[path] = by_key(parse(self._archive, path, self._name))
                 self._looked_up += len(self._dictionaries[path])
-                self._check(0)
+                self.check(0)
                 found |= self._dictionaries[path]
             self._beside = paths, found
         return self._beside[1]
 
-    def check(self, sheet: Sheet) -> None:
+    def check(self, more: int) -> None:
         """Raises MediaTooLarge."""
-        self._check(sheet.size)
-
-    def _check(self, more: int) -> None:
         if self._drawn + more > _DRAWN or self._looked_up > _NAMED:
             raise MediaTooLarge(f"{self._name} draws too much on its pages", "Send a part of it, or as PDF.")
 
@@ -118,7 +115,7 @@ class _Page:
             case "FixedPage" | "Canvas" if depth < _DEPTH:
                 for child in e:
                     self.draw(child, matrix, depth + 1)
-        self._drawer.check(self._sheet)
+        self._drawer.check(self._sheet.size)
 
     def _text(self, e: ET.Element, matrix: Matrix) -> None:
         letters = attribute(e, "UnicodeString").removeprefix("{}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import struct
 import zlib
 from collections.abc import Iterator
@@ -64,7 +63,7 @@ def hwp_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
     except _DAMAGED:
         raise UnsupportedMedia(f"{name} is damaged: its text cannot be read", _SAVE) from None
     text = "\n\n".join([*blocks, *writer.end()])
-    why = why_shown(text, kept(writer.left_out, shown, "the text"), math.inf)
+    why = why_shown(text, kept(writer.left_out, shown, "the text"))
     whole = one_text("hwp", text, params.get("pages"), name, writer.left_out.notes())
     return with_about(marked(whole, why), said), []
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 import zipfile
 from typing import Any, BinaryIO
@@ -29,7 +28,7 @@ def hwpx_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], li
     writer = Writer(_shapes(parse(archive, "Contents/header.xml", name)))
     blocks = [block for section in sections for block in writer.section(section)]
     text = "\n\n".join([*blocks, *writer.end()])
-    why = why_shown(text, kept(writer.left_out, shown, "the text"), math.inf)
+    why = why_shown(text, kept(writer.left_out, shown, "the text"))
     facts = one_text("hwpx", text, params.get("pages"), name, writer.left_out.notes())
     return with_about(marked(facts, why), dublin_core(head.iter() if head is not None else ())), []
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, BinaryIO
 from xml.etree import ElementTree as ET
@@ -17,7 +16,7 @@ from glm_mcp.media.documents.iwork.story import Stories
 from glm_mcp.media.documents.ooxml.package import Package
 from glm_mcp.media.documents.pages import LeftOut, choose, one_text, result
 from glm_mcp.media.documents.sheets.book import Sheet
-from glm_mcp.media.documents.sheets.shown import sheets_shown, why_sheet
+from glm_mcp.media.documents.sheets.shown import sheets_shown
 from glm_mcp.media.documents.zip_xml import encrypted, member, open_zip, parse
 
 _TEXT, _DOCUMENT, _SLIDE, _PAGE_STYLE, _COMMENT = 10000, 1, 4, 10143, 3056  # kinds of objects
@@ -87,7 +86,7 @@ class _File:
         pictures = self._pictures()
         if self._is_text:
             text = _text(self._document, self._objects, self._stories)
-            why = why_shown(text, pictures.on(1, _ALL))
+            why = why_shown(text, pictures.on(1, _ALL), 1.0)
             return marked(one_text("pages", text, spec, name, notes.notes()), why)
         rows = []
         if self._is_show:
@@ -95,16 +94,14 @@ class _File:
                 node = self._objects.get(self._nodes[number - 1])
                 place, hidden = f"slide {number}", " (hidden)" if node.number(4) else ""
                 text = _slide(self._objects, self._stories, node.link(2))
-                rows.append(
-                    (number, f"{place}{hidden}", text, why_shown(text, pictures.on(number, place), math.inf))
-                )
+                rows.append((number, f"{place}{hidden}", text, why_shown(text, pictures.on(number, place))))
             return result("keynote", rows, len(self._nodes), notes.notes())
         sheets = self._sheets()
         for number in choose(spec, len(sheets), name, unit="sheet", names=[one.name for one in sheets]):
             sheet = sheets[number - 1]
             text = _joined(map(self._stories.shown, sheet.at)) or "(empty sheet)"
             place = f"sheet '{sheet.name}'"
-            rows.append((number, place, text, why_sheet(text, pictures.on(number, place))))
+            rows.append((number, place, text, why_shown(text, pictures.on(number, place))))
         return result("numbers", rows, len(sheets), notes.notes())
 
     def shown(self, numbers: Sequence[int]) -> PagesShown:

@@ -8,11 +8,10 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 
 from glm_mcp.media.documents.common.slide_name import UNNAMED
-from glm_mcp.media.documents.page.objects import TEXT, decoded, packed, packed_places
+from glm_mcp.media.documents.page.objects import TEXT, decoded, owner, packed, packed_places
 
 _TITLE = re.compile(rb"/Title\s*" + TEXT, re.DOTALL)
 _PARENT = re.compile(rb"/Parent\s+\d")  # what has a title but is no bookmark has none
-_NUMBER = re.compile(rb"(\d{1,9})\s+\d{1,5}\s+\Z")
 _AROUND = 10_000  # bytes of one bookmark
 _READ, _SHOWN, _LONGEST = 5_000, 50, 150  # titles; of these in a note; characters of one
 
@@ -39,11 +38,9 @@ def bookmark_notes(data: bytes, texts: Iterable[str]) -> list[str]:
 def _titles(data: bytes) -> Iterator[tuple[int, str]]:
     """Numbers and titles of the objects that are bookmarks."""
     for match in itertools.islice(re.finditer(rb"/Title\b", data), _READ):
-        head, _, before = data[max(0, match.start() - _AROUND) : match.start()].rpartition(b"obj")
-        found = _NUMBER.search(head[-20:])
-        own = before + data[match.start() : match.start() + _AROUND].partition(b"endobj")[0]
-        if found:
-            yield from _one(int(found[1]), own)
+        if found := owner(data, match.start(), _AROUND):
+            own = data[found[1] + len(b"obj") : match.start() + _AROUND].partition(b"endobj")[0]
+            yield from _one(int(found[0]), own)
     for head, objects in packed(data):
         if b"/Title" in objects:
             for number, start, end in packed_places(head, objects):

@@ -7,13 +7,11 @@ from __future__ import annotations
 import itertools
 import re
 import struct
-import zlib
 
-from glm_mcp.media.documents.fixed.boxes import NARROW, WIDE, font
-from glm_mcp.media.documents.page.objects import packed, packed_places, with_objects
+from glm_mcp.media.documents.fixed.boxes import NARROW, WIDE, font, stream
+from glm_mcp.media.documents.page.objects import owner, packed, packed_places, with_objects
 
 _KINDS = re.compile(rb"/CIDFontType[02]\b|/Type\s*/FontDescriptor\b")
-_NUMBER = re.compile(rb"(\d{1,9})\s+\d{1,5}\s+\Z")
 _LINK = re.compile(rb"/FontDescriptor\s+(\d{1,9})\s+\d{1,5}\s+R\b")
 _MAP = re.compile(rb"/CIDToGIDMap\s*(?:/Identity|\d+\s+\d+\s+R)")
 _AROUND = 4_000  # bytes of one object
@@ -42,7 +40,7 @@ def with_boxes(data: bytes) -> bytes:
     for code in _BLANKS:
         glyphs[code] = 0
     boxes = struct.pack(f">{len(glyphs)}H", *glyphs)
-    return with_objects(data, {**changed, first: _stream(font()), first + 1: _stream(boxes)})
+    return with_objects(data, {**changed, first: stream(font()), first + 1: stream(boxes)})
 
 
 def _objects(data: bytes) -> dict[int, bytes]:
@@ -52,19 +50,12 @@ def _objects(data: bytes) -> dict[int, bytes]:
         if _KINDS.search(objects):
             found |= {number: objects[start:end] for number, start, end in packed_places(head, objects)}
     for kind in itertools.islice(_KINDS.finditer(data), _MOST):
-        begins = data.rfind(b"obj", max(0, kind.start() - _AROUND), kind.start())
         ends = data.find(b"endobj", kind.end(), kind.end() + _AROUND)
-        number = _NUMBER.search(data, max(0, begins - 30), max(0, begins))
-        if number and ends > 0:
-            found[int(number[1])] = data[begins + len(b"obj") : ends]
+        if ends > 0 and (own := owner(data, kind.start(), _AROUND)):
+            found[int(own[0])] = data[own[1] + len(b"obj") : ends]
     return found
 
 
 def _with(own: bytes, more: bytes) -> bytes:
     end = own.rfind(b">>")
     return own[:end] + more + own[end:] if end >= 0 else own
-
-
-def _stream(data: bytes) -> bytes:
-    body = zlib.compress(data)
-    return b"<</Length %d/Filter/FlateDecode>>stream\n%s\nendstream" % (len(body), body)

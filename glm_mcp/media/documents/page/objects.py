@@ -12,6 +12,7 @@ _PACKED = re.compile(rb"/Type\s{0,9}/ObjStm\b")
 _BEGINS = re.compile(rb"\bstream\r?\n")
 # A text in round brackets, which may hold such, or as digits in angle ones: the two groups of `decoded`.
 TEXT = rb"(?:\(((?:[^()\\]|\\.|\((?:[^()\\]|\\.){0,500}+\)){0,4000}+)\)|<([0-9A-Fa-f\s]{0,16000}+)>)"
+_NUMBER = re.compile(rb"(\d{1,9})\s+\d{1,5}\s+\Z")
 _ESCAPE = re.compile(rb"\\([0-7]{1,3}|\r\n|.)", re.DOTALL)
 _ROOT = re.compile(rb"/Root\s+\d{1,9}\s+\d{1,5}\s+R")
 _DIRECTORY = re.compile(rb"\s*(?:xref|\d{1,9}\s+\d{1,5}\s+obj)\b")
@@ -66,6 +67,13 @@ def packed_places(head: bytes, objects: bytes) -> list[tuple[int, int, int]]:
     places = sorted((start + place, number) for number, place in zip(pairs[::2], pairs[1::2], strict=False))
     ends = [*(place for place, _ in places[1:]), len(objects)]
     return [(number, place, end) for (place, number), end in zip(places, ends, strict=False)]
+
+
+def owner(data: bytes, at: int, around: int) -> tuple[bytes, int] | None:
+    """The number of the object in which that place lies, and where its "obj" stands, at most so far before it."""
+    begins = data.rfind(b"obj", max(0, at - around), at)
+    number = _NUMBER.search(data, max(0, begins - 30), max(0, begins))
+    return (number[1], begins) if number else None
 
 
 def with_objects(data: bytes, changed: dict[int, bytes]) -> bytes:

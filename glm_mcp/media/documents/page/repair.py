@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from glm_mcp.media.documents.page.objects import packed, packed_places, with_objects
+from glm_mcp.media.documents.page.objects import owner, packed, packed_places, with_objects
 
 _TYPE = re.compile(rb"/Type\s{0,9}/Page\b")
 _BEGINS = re.compile(rb"(\d{1,9}) (\d{1,5}) \Z")
@@ -18,7 +18,6 @@ _STREAM = re.compile(rb">>\s*stream\r?\n")
 _NAME = b"/Outlines"
 _ROOT = re.compile(_NAME + rb"\s*(?:<<|\d)")
 _LINK = re.compile(rb"/(?:Outlines|First|Next)\s+(\d{1,9})\s+\d{1,5}\s+R\b")
-_NUMBER = re.compile(rb"(\d{1,9})\s+\d{1,5}\s+\Z")
 _OBJECT = re.compile(rb"\b(\d{1,9})\s+\d{1,5}\s+obj\b")
 _AROUND = 10_000  # bytes of one object
 
@@ -58,9 +57,8 @@ def _in_order(data: bytes, pages: dict[bytes, bytes]) -> dict[bytes, bytes]:
     """Page objects, which lie in a file as they were written, in the order that the nodes above them say, where these are."""
     kids: dict[bytes, list[bytes]] = {}
     for said in _KIDS.finditer(data):
-        begins = data.rfind(b"obj", max(0, said.start() - _AROUND), said.start())
-        if node := _NUMBER.search(data, max(0, begins - 30), max(0, begins)):
-            kids[node[1]] = re.findall(rb"(\d{1,9})\s+\d{1,5}\s+R", said[1])
+        if node := owner(data, said.start(), _AROUND):
+            kids[node[0]] = re.findall(rb"(\d{1,9})\s+\d{1,5}\s+R", said[1])
     above = {kid: node for node, said in kids.items() for kid in said}
     ordered: dict[bytes, bytes] = {}
 
@@ -114,10 +112,8 @@ def without_circles(data: bytes) -> bytes:
 def _owned(data: bytes, pattern: re.Pattern[bytes]) -> Iterator[tuple[int, int, re.Match[bytes]]]:
     """What is found, with the number and the place of the object in which it stands."""
     for match in pattern.finditer(data):
-        start = data.rfind(b"obj", max(0, match.start() - _AROUND), match.start())
-        number = _NUMBER.search(data[max(0, start - 20) : max(0, start)])
-        if number:
-            yield int(number[1]), start, match
+        if own := owner(data, match.start(), _AROUND):
+            yield int(own[0]), own[1], match
 
 
 def _circular(root: int, links: dict[int, list[int]]) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from glm_mcp.media.documents.common.shown import Shown, why_shown
 from glm_mcp.media.documents.pages import LeftOut, choose, result
 
 T = TypeVar("T")
@@ -28,9 +29,9 @@ def read_sheets(
     name: str,
     left_out: LeftOut,
     read: Callable[[Sheet[T]], tuple[str, list[str]]],
-    why: Callable[[Sheet[T], str], str] = lambda _sheet, _text: "",
+    shown: Callable[[Sheet[T], str], Sequence[Shown]] = lambda _sheet, _where: (),
 ) -> dict[str, Any]:
-    """`read` gives what a sheet says, and notes on it; `why` of a sheet and that, why its pictures must go along. Raises
+    """`read` gives what a sheet says, and notes on it; `shown` then the pictures of a sheet, by what it is called. Raises
     InvalidRequest (pages).
     """
     rows, notes = [], []
@@ -40,5 +41,6 @@ def read_sheets(
         notes += said
         chart = " (chart)" if sheet.is_chart else ""
         hidden = " (hidden)" if sheet.is_hidden else ""
-        rows.append((number, f"sheet '{sheet.name}'{chart}{hidden}", text, why(sheet, text)))
+        where = f"sheet '{sheet.name}'"
+        rows.append((number, f"{where}{chart}{hidden}", text, why_shown(text, shown(sheet, where))))
     return result(kind, rows, len(sheets), [*notes, *left_out.notes()])

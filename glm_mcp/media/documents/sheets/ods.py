@@ -7,6 +7,7 @@ import re
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -24,7 +25,7 @@ from glm_mcp.media.documents.sheets.beside import comment_block
 from glm_mcp.media.documents.sheets.book import Sheet, read_sheets
 from glm_mcp.media.documents.sheets.grid import Grid, Range, place, sheet_text
 from glm_mcp.media.documents.sheets.rules import rule_lines
-from glm_mcp.media.documents.sheets.shown import sheets_shown, why_sheet
+from glm_mcp.media.documents.sheets.shown import sheets_shown
 from glm_mcp.media.documents.zip_xml import attribute, local, member, refuse_entities
 
 _SHORT_DATE = re.compile(r"\d{1,4}\D\d{1,2}\D\d{1,4}")  # whose order of day and month nobody knows
@@ -68,7 +69,7 @@ def read_ods(archive: zipfile.ZipFile, spec: str | None, name: str) -> dict[str,
         )
     if not sheets:
         raise UnsupportedMedia(f"{name} is damaged: it holds no sheets", "Save it again as ODS or CSV.")
-    pictures = FramePictures(Package(archive, name, writer.left_out))
+    shown = partial(_pictures, FramePictures(Package(archive, name, writer.left_out)))
     sheets = [replace(s, is_hidden=s.at.style in styles.hidden) for s in sheets]
     masters = {attribute(e, "name"): e for e in styles_of(archive, name).iter() if local(e) == "master-page"}
 
@@ -79,10 +80,7 @@ def read_ods(archive: zipfile.ZipFile, spec: str | None, name: str) -> dict[str,
         lines = [] if page is None else printed(page, writer.inline)
         return sheet_text(found.grid, [*found.beside, *comment_block(found.comments), *lines], found.name)
 
-    def why(sheet: Sheet[_Sheet], text: str) -> str:
-        return why_sheet(text, _pictures(pictures, sheet.at, f"sheet '{sheet.name}'"))
-
-    facts = read_sheets("ods", sheets, spec, name, writer.left_out, read, why)
+    facts = read_sheets("ods", sheets, spec, name, writer.left_out, read, shown)
     return with_about(facts, [*of_open_document(archive, name), *styles.names])
 
 
@@ -90,13 +88,12 @@ def pictures_of_ods(package: Package, archive: zipfile.ZipFile, numbers: Sequenc
     """As of `pages_shown`. Raises UnsupportedMedia, MediaTooLarge, InvalidRequest."""
     writer = Writer(archive, package.name, Inline(archive, package.name, ()), Numbering(()))
     sheets = _workbook(archive, package.name, writer, _Styles())
-    pictures = FramePictures(package)
-    return sheets_shown(package, sheets, numbers, lambda sheet: _pictures(pictures, sheet.at))
+    return sheets_shown(package, sheets, numbers, partial(_pictures, FramePictures(package)))
 
 
-def _pictures(pictures: FramePictures, sheet: _Sheet, where: str = "") -> list[Shown]:
+def _pictures(pictures: FramePictures, sheet: Sheet[_Sheet], where: str = "") -> list[Shown]:
     found: dict[str, Shown] = {}
-    for at, holder in sheet.shown:
+    for at, holder in sheet.at.shown:
         for shown in pictures.on(holder, where):
             found.setdefault(shown.part, shown._replace(place=at))
     return list(found.values())

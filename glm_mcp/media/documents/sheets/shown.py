@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import functools
-import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, TypeVar
 from xml.etree import ElementTree as ET
 
 from glm_mcp.media.documents.common.picture_size import pixels
-from glm_mcp.media.documents.common.shown import PagesShown, Parts, Shown, kept, mark, why_shown, within
+from glm_mcp.media.documents.common.shown import PagesShown, Parts, Shown, kept, mark, within
 from glm_mcp.media.documents.ooxml.package import Package, child, descendants, relation, tag, texts, whole
 from glm_mcp.media.documents.ooxml.shown import extent_share, page_share, picture_of, picture_words
 from glm_mcp.media.documents.sheets.book import Sheet
@@ -47,7 +46,7 @@ class SheetPictures:
         self._package = package
         self._main = main
 
-    def on(self, sheet: Sheet[str], data: bytes | None = None, where: str = "") -> list[Shown]:
+    def on(self, sheet: Sheet[str], where: str = "", data: bytes | None = None) -> list[Shown]:
         """From the top to the bottom, as of `kept`. `data`: the sheet's own, where it was read."""
         data = self._package.read(sheet.at) if data is None else data
         found = [*self._over(sheet.at), *self._in(data)]
@@ -144,11 +143,6 @@ class SheetPictures:
         return [
             e for _, tree in self._package.trees(self._main, kind) for e in tree.iter() if local(e) == name
         ]
-
-
-def why_sheet(text: str, shown: Sequence[Shown]) -> str:
-    """As of `why_shown`."""
-    return why_shown(text, shown, math.inf)
 
 
 def sheets_shown(

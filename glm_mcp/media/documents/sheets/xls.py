@@ -17,7 +17,7 @@ from glm_mcp.media.documents.sheets.biff import Number, Record, Texts, formula_t
 from glm_mcp.media.documents.sheets.book import Sheet, read_sheets
 from glm_mcp.media.documents.sheets.grid import Grid, Range, place, sheet_text
 from glm_mcp.media.documents.sheets.rules import rule_in
-from glm_mcp.media.documents.sheets.shown import sheets_shown, why_sheet
+from glm_mcp.media.documents.sheets.shown import sheets_shown
 from glm_mcp.media.documents.sheets.values import ERRORS, Values, number_text, rk
 from glm_mcp.media.documents.sheets.xls_chart import Chart
 from glm_mcp.media.documents.sheets.xls_shown import OldSheetPictures
@@ -88,10 +88,9 @@ def read_xls(stream: bytes, spec: str | None, name: str) -> dict[str, Any]:
             left_out.add("parts of sheets that are damaged", f"'{sheet.name}'")
         return _text(found, sheet.name)
 
-    def why(sheet: Sheet[int], text: str) -> str:
-        return why_sheet(text, pictures.on(sheet.at, f"sheet '{sheet.name}'"))
-
-    return read_sheets("xls", sheets, spec, name, left_out, read, why)
+    return read_sheets(
+        "xls", sheets, spec, name, left_out, read, lambda sheet, where: pictures.on(sheet.at, where)
+    )
 
 
 def pictures_of_xls(stream: bytes, name: str, numbers: Sequence[int], left_out: LeftOut) -> PagesShown:

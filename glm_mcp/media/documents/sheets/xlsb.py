@@ -26,7 +26,7 @@ from glm_mcp.media.documents.sheets.book import Sheet, read_sheets
 from glm_mcp.media.documents.sheets.cells import COLUMNS, ROWS
 from glm_mcp.media.documents.sheets.grid import Grid, Range, place, range_name, sheet_text
 from glm_mcp.media.documents.sheets.rules import rule_said
-from glm_mcp.media.documents.sheets.shown import SheetPictures, sheets_shown, why_sheet
+from glm_mcp.media.documents.sheets.shown import SheetPictures, sheets_shown
 from glm_mcp.media.documents.sheets.values import ERRORS, Values, number_text, rk
 
 # Numbers of records.
@@ -44,12 +44,9 @@ def read_xlsb(package: Package, spec: str | None, name: str) -> dict[str, Any]:
         raise UnsupportedMedia(f"{name} is damaged: it names no sheets", "Save it again as XLSX or CSV.")
     values = Values(_strings(package, main), _formats(package, main), since_1904=since_1904)
     read = functools.partial(_read, package, values)
-    pictures = SheetPictures(package, main)
+    shown = functools.partial(SheetPictures(package, main).on, data=b"")
 
-    def why(sheet: Sheet[str], text: str) -> str:
-        return why_sheet(text, pictures.on(sheet, b"", f"sheet '{sheet.name}'"))
-
-    facts = read_sheets("xlsb", sheets, spec, name, package.left_out, read, why)
+    facts = read_sheets("xlsb", sheets, spec, name, package.left_out, read, shown)
     return with_about(facts, of_package(package))
 
 

@@ -12,7 +12,7 @@ from xml.etree import ElementTree as ET
 from glm_mcp.errors import UnsupportedMedia
 from glm_mcp.media.documents.about import of_package, with_about
 from glm_mcp.media.documents.common.few_times import few_times
-from glm_mcp.media.documents.common.shown import PagesShown
+from glm_mcp.media.documents.common.shown import PagesShown, Shown
 from glm_mcp.media.documents.ooxml.chart import hyperlink
 from glm_mcp.media.documents.ooxml.number_format import BUILT_IN
 from glm_mcp.media.documents.ooxml.package import Package, child, descendants, relation, value, whole
@@ -28,7 +28,7 @@ from glm_mcp.media.documents.sheets.book import Sheet, read_sheets
 from glm_mcp.media.documents.sheets.cells import COLUMNS, ROWS, cell_at, cells_of, rich_text
 from glm_mcp.media.documents.sheets.grid import Grid, Range, sheet_text
 from glm_mcp.media.documents.sheets.rules import rules_on
-from glm_mcp.media.documents.sheets.shown import SheetPictures, sheets_shown, why_sheet
+from glm_mcp.media.documents.sheets.shown import SheetPictures, sheets_shown
 from glm_mcp.media.documents.sheets.values import Values
 from glm_mcp.media.documents.zip_xml import attribute, local, refuse_entities
 from glm_mcp.text import unescaped
@@ -47,7 +47,7 @@ def read_xlsx(package: Package, spec: str | None, name: str) -> dict[str, Any]:
         raise UnsupportedMedia(f"{name} is damaged: it names no sheets", "Save it again as XLSX or CSV.")
     since_1904 = (value(tree, "x:workbookPr", name="date1904") or "") in ("1", "true")
     book = _Book(package, main, since_1904=since_1904)
-    facts = read_sheets("xlsx", sheets, spec, name, package.left_out, book.read, book.why)
+    facts = read_sheets("xlsx", sheets, spec, name, package.left_out, book.read, book.shown)
     return with_about(facts, [*of_package(package), *_texts_of_names(tree)])
 
 
@@ -156,9 +156,9 @@ class _Book:
             )
         return text, notes
 
-    def why(self, sheet: Sheet[str], text: str) -> str:
-        """Why the pictures of the sheet that was read last must go along."""
-        return why_sheet(text, self._pictures.on(sheet, self._data, f"sheet '{sheet.name}'"))
+    def shown(self, sheet: Sheet[str], where: str) -> list[Shown]:
+        """The pictures of the sheet that was read last."""
+        return self._pictures.on(sheet, where, self._data)
 
     def _cells(self, data: bytes, title: str) -> tuple[Grid, int]:
         """The cells, and how many formulas have no stored result."""

@@ -32,7 +32,7 @@ def ppt_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], lis
         rows = []
         for number in chosen:
             label, text, own = show.page(number)
-            why = why_shown(own, pictures.on(number, f"slide {number}"))
+            why = why_shown(own, pictures.on(number, f"slide {number}"), 1.0)
             rows.append((number, label, text or "[picture]" * bool(why), why))
     except _DAMAGED:
         raise UnsupportedMedia(f"{name} is damaged: its slides cannot be read", _SAVE) from None

@@ -6,7 +6,6 @@ import base64
 import binascii
 import hashlib
 import html as markup
-import math
 import re
 from typing import Any, BinaryIO
 from xml.etree import ElementTree as ET
@@ -55,7 +54,7 @@ def notes_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], l
     _, shown = parts_of({1: pictures}, name, left_out, "the text")
     notes += [f"notes: {len(found)}", *left_out.notes()]
     facts = one_text("evernote", text, params.get("pages"), name, notes)
-    return marked(facts, why_shown(text, shown[1], math.inf)), []
+    return marked(facts, why_shown(text, shown[1])), []
 
 
 def pictures_of_notes(file: BinaryIO, params: dict[str, Any], left_out: LeftOut) -> PagesShown:

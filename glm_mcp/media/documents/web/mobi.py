@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 import re
 import struct
 from collections import Counter
@@ -52,7 +51,7 @@ def mobi_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], li
     for number in choose(params.get("pages"), len(book.chapters), name, unit="chapter"):
         html = decode(book.chapters[number - 1], name, params.get("encoding") or book.encoding).text
         text = html_markdown(html, what=f"reading {name}")
-        why = why_shown(text, pictures.on(number, f"chapter {number}"), math.inf)
+        why = why_shown(text, pictures.on(number, f"chapter {number}"))
         rows.append((number, f"chapter {number}", text or "[picture]" * bool(why), why))
     rows, notes = without_covers(rows, {1})
     return with_about(result("mobi", rows, len(book.chapters), [*left_out.notes(), *notes]), book.about), []

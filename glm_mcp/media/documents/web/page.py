@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from typing import Any, BinaryIO
 
@@ -41,7 +40,7 @@ def html_page(
             "what only the scripts of the page would show is not read: save it as PDF from a browser"
         )
     _, shown = parts_of({1: pictures}, name, left_out, "the text")
-    why = why_shown(text, shown[1], math.inf)
+    why = why_shown(text, shown[1])
     facts = one_text("html", text, params.get("pages"), name, [*notes, *left_out.notes()])
     return with_about(marked(facts, why), of_page(decoded.text))
 

@@ -194,7 +194,8 @@ class Inline:
         match attribute(node, "fldCharType"):
             case "begin":
                 around = self._fields[-1].url if self._fields else ""
-                self._fields.append(_Field(url=around, shows=_form_value(node), usual=_usual_text(node)))
+                usual = value(node, "w:ffData", "w:textInput", "w:default") or ""
+                self._fields.append(_Field(url=around, shows=_form_value(node), usual=usual))
             case "separate" if self._fields:
                 begun = self._fields[-1]
                 begun.in_result, begun.at, begun.usual = True, len(self.pieces), ""
@@ -308,10 +309,6 @@ def _form_value(node: ET.Element) -> str:
     at = whole(value(choice, "w:result") if choice is not None else None)
     chosen = entries[at] if 0 <= at < len(entries) else ""
     return chosen + others(entries, chosen)
-
-
-def _usual_text(node: ET.Element) -> str:
-    return value(node, "w:ffData", "w:textInput", "w:default") or ""
 
 
 def offered(control: ET.Element) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from xml.etree import ElementTree as ET
@@ -49,15 +50,10 @@ class Styles:
 
     def font(self, style: str) -> str:
         """That of its Latin letters, by the first of the styles it is based on that names one; else ""."""
-        at = style
-        for _ in range(_CHAIN):
-            element = self._elements.get(at)
-            if element is None:
-                break
+        for _, element in self._chain(style):
             fonts = child(element, "w:rPr", "w:rFonts")
             if fonts is not None and (name := attribute(fonts, "ascii") or attribute(fonts, "hAnsi")):
                 return name[:FONT_CHARS]
-            at = value(element, "w:basedOn") or ""
         return ""
 
     @cached_property
@@ -76,11 +72,7 @@ class Styles:
         number: str | None = None
         level: int | None = None
         origin = ""
-        at = style
-        for _ in range(_CHAIN):
-            element = self._elements.get(at)
-            if element is None:
-                break
+        for at, element in self._chain(style):
             properties = child(element, "w:pPr")
             if heading is None:
                 heading = _heading(value(element, "w:name") or "", value(properties, "w:outlineLvl"))
@@ -88,8 +80,16 @@ class Styles:
                 number, origin = value(properties, "w:numPr", "w:numId"), at
             if level is None and (written := value(properties, "w:numPr", "w:ilvl")) is not None:
                 level = whole(written)
-            at = value(element, "w:basedOn") or ""
         return ParagraphStyle(heading or 0, number or "", level, origin)
+
+    def _chain(self, style: str) -> Iterator[tuple[str, ET.Element]]:
+        """A style and those that it is based on, with their ids."""
+        for _ in range(_CHAIN):
+            element = self._elements.get(style)
+            if element is None:
+                return
+            yield style, element
+            style = value(element, "w:basedOn") or ""
 
 
 def _heading(name: str, outline: str | None) -> int | None:
