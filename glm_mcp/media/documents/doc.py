@@ -80,6 +80,7 @@ class _Parts:
         self._binary = binary
         self._lists = binary.lists()
         self._fonts = [_plain(name) for name in binary.fonts()]
+        self._authors = [_plain(name) for name in binary.authors()]
         counts = binary.counts
         # Where each text begins.
         self._begin = [sum(counts[:i]) for i in range(len(counts) + 1)]
@@ -139,27 +140,30 @@ class _Parts:
         """The texts of notes or comments, whose marks in the text are taken down."""
         places, said = self._binary.places(marks, size)
         borders, _ = self._binary.places(texts, 0)
-        notes = []
+        notes, done = list[ET.Element](), 0
         for i, (place, about) in enumerate(zip(places, said, strict=False)):
             if i + 1 >= len(borders):
                 break
             author = self._author(about) if tag == "comment" else ""
+            if borders[i] < done:
+                continue  # text that was told: those of a whole file follow each other
+            done = max(borders[i], borders[i + 1])
             words = self._paragraphs(begin + borders[i], begin + borders[i + 1])
             notes.append(w(tag, *words, id=i, author=author))
             self._refers[place] = w(refers, id=i)
         return notes
 
     def _author(self, about: bytes) -> str:
-        number, data = int.from_bytes(about[20:22], "little"), self._binary.part(36)
-        while data and number:
-            data, number = data[2 + 2 * int.from_bytes(data[:2], "little") :], number - 1
-        return _plain(data[2 : 2 + 2 * int.from_bytes(data[:2], "little")].decode("utf-16-le", "replace"))
+        number = int.from_bytes(about[20:22], "little")
+        return self._authors[number] if number < len(self._authors) else ""
 
     def _heads(self) -> Iterator[tuple[str, ET.Element]]:
         """What stands at the head and the foot of pages, after six texts that divide notes."""
         borders, _ = self._binary.places(11, 0)
+        done = 0
         for i in range(6, len(borders) - 1):
-            if borders[i] < borders[i + 1]:
+            if done <= borders[i] < borders[i + 1]:
+                done = borders[i + 1]
                 kind, begin = _HEADS[i % 6], self._begin[2]
                 words = self._paragraphs(begin + borders[i], begin + borders[i + 1])
                 yield f"{kind}{i}", w("hdr", *words)

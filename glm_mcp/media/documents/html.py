@@ -9,6 +9,7 @@ from typing import Any
 
 from glm_mcp.errors import MissingExtra
 from glm_mcp.media.charset import IN_META, IN_XML, Decoded, decode
+from glm_mcp.media.documents.common.few_times import IN_TABLES, SaidAgain
 from glm_mcp.media.documents.markdown import flat, table
 from glm_mcp.media.documents.web.along import name_pictures
 from glm_mcp.media.documents.web.fictionbook import book_soup
@@ -203,10 +204,11 @@ def _hidden(element: Any) -> bool:
 def _convert(soup: Any) -> str:
     """Tables are taken out, written by us and put back: the converter knows no merged cells and leaves pipes alone."""
     tables: dict[str, str] = {}
+    again = SaidAgain(room=IN_TABLES)
     # All chosen before the first is taken out: with it go those that lie in its cells.
     for element in [outer for outer in soup.find_all("table") if table_of(outer) is None]:
         mark = f"GLMTABLE{len(tables)}ELBATMLG"
-        tables[mark] = _table(element)
+        tables[mark] = _table(element, again)
         paragraph = soup.new_tag("p")
         paragraph.string = mark
         element.replace_with(paragraph)
@@ -239,7 +241,7 @@ def _code(element: Any) -> str:
     return next((n.partition("-")[2] for n in names if n.startswith(("language-", "lang-"))), "")
 
 
-def _table(element: Any) -> str:
+def _table(element: Any, again: SaidAgain) -> str:
     """A Markdown table in which each place that a merged cell covers holds its text."""
     grid: list[list[str]] = []
     pending: dict[int, tuple[int, str]] = {}  # column: (rows still covered, text)
@@ -251,7 +253,9 @@ def _table(element: Any) -> str:
         for cell in (part for part in row.children if part.name in ("td", "th")):
             _fill(line, pending)
             text = _cell(cell)
-            wide, deep = _span(cell, "colspan"), _span(cell, "rowspan")
+            size = len(text) + len(" | ")
+            wide = 1 + again.times(size, _span(cell, "colspan") - 1, "tables")
+            deep = 1 + again.times(size * wide, _span(cell, "rowspan") - 1, "tables")
             for _ in range(wide):
                 if deep > 1:
                     pending[len(line)] = (deep - 1, text)

@@ -12,7 +12,7 @@ from xml.etree import ElementTree as ET
 
 from glm_mcp.errors import UnsupportedMedia
 from glm_mcp.media.documents.about import of_open_document, with_about
-from glm_mcp.media.documents.common.few_times import FewTimes
+from glm_mcp.media.documents.common.few_times import IN_TABLES, FewTimes, SaidAgain
 from glm_mcp.media.documents.common.shown import marked, why_shown
 from glm_mcp.media.documents.common.slide_name import slide_name
 from glm_mcp.media.documents.common.sources import of_marks, source_lines
@@ -24,7 +24,7 @@ from glm_mcp.media.documents.odf.numbering import Numbering
 from glm_mcp.media.documents.odf.shown import FramePictures
 from glm_mcp.media.documents.ooxml.package import Package, whole
 from glm_mcp.media.documents.pages import LeftOut, choose, one_text, result
-from glm_mcp.media.documents.zip_xml import attribute, local, parse
+from glm_mcp.media.documents.zip_xml import attribute, local, outermost, parse
 
 _LEVELS = 10  # of headings
 _REPEATS = 1000  # of a cell or row; programs fill a sheet's rest with one repeated cell
@@ -72,7 +72,7 @@ def body_of(tree: ET.Element | None) -> ET.Element | None:
 
 
 def slides_of(body: ET.Element) -> list[ET.Element]:
-    return [e for e in body.iter() if local(e) == "page"]
+    return list(outermost(body, "page"))
 
 
 def styles_of(archive: zipfile.ZipFile, name: str) -> ET.Element:
@@ -103,18 +103,23 @@ class _SlideFurniture:
         self._behind = {attribute(e, "name"): e for e in styles.iter() if local(e) == "master-page"}
         self._writer = writer
         self._told: set[str] = set()
+        self._drawn: set[tuple[str, frozenset[str]]] = set()  # pages behind slides, and what of them shows
 
     def of(self, slide: ET.Element) -> Iterator[str]:
         for kind in ("header", "footer"):
             words = self._said.get((kind, attribute(slide, f"use-{kind}-name")), "")
             yield from self._once(f"[page {kind}: {words}]" if words else "")
-        behind = self._behind.get(attribute(slide, "master-page-name"))
+        master = attribute(slide, "master-page-name")
+        behind = self._behind.get(master)
         shapes = ET.Element("shapes")
         # Places to fill in have a class, those at the head and the foot may be filled in for all slides; the notes' page
         # is no part of the slide.
-        shown = {"", "header", "footer"} - {
-            kind for style, kind in self._hidden if style == attribute(slide, "style-name")
-        }
+        style = attribute(slide, "style-name")
+        hidden = (kind for kind in ("header", "footer") if (style, kind) in self._hidden)
+        shown = frozenset(("", "header", "footer")) - frozenset(hidden)
+        if (master, shown) in self._drawn:
+            return
+        self._drawn.add((master, shown))
         shapes.extend(
             e
             for e in (behind if behind is not None else ())
@@ -138,10 +143,14 @@ class Writer:
     inline: Inline
     numbering: Numbering
     left_out: LeftOut = field(default_factory=LeftOut)
+    again: SaidAgain = field(init=False)
+    _in_tables: SaidAgain = field(init=False)
     _named: FewTimes = field(init=False)
     _charts: dict[str, list[str] | None] = field(default_factory=dict)  # by the objects that frames show
 
     def __post_init__(self) -> None:
+        self.again = self.inline.again = SaidAgain(self.left_out)
+        self._in_tables = SaidAgain(self.left_out, IN_TABLES)
         self._named = FewTimes(self.left_out)
 
     def blocks(self, node: ET.Element) -> Iterator[str]:
@@ -164,7 +173,7 @@ class Writer:
                 case "frame":
                     yield from self.frame(child)
                 case "control":
-                    yield from filter(None, [self.inline.controls.get(attribute(child, "control"))])
+                    yield from filter(None, [self.inline.control(child)])
                 case name if name not in SILENT:
                     yield from self.blocks(child)
                     yield from described(child)
@@ -231,7 +240,7 @@ class Writer:
     def _chart(self, tree: ET.Element) -> list[str] | None:
         chart = next((e for e in tree.iter() if local(e) == "chart" and len(e)), None)
         if chart is None:
-            words = [self.inline.text(e) for e in tree.iter() if local(e) in ("p", "h")]
+            words = [self.inline.text(e) for e in outermost(tree, "p", "h")]
             return list(filter(None, words)) or None
         titles = [
             self.inline.text(p)
@@ -271,12 +280,17 @@ class Writer:
             for cell in (e for e in row if local(e) in ("table-cell", "covered-table-cell")):
                 text = self._cell(cell) or merged.get((len(rows), len(cells)), "")
                 wide, deep = times(cell, "number-columns-spanned"), times(cell, "number-rows-spanned")
-                for place in range(wide * deep if wide * deep <= _REPEATS else 1):
+                area = wide * deep if text and wide * deep <= _REPEATS else 1
+                for place in range(1 + self._more(text, area)):
                     merged[len(rows) + place // wide, len(cells) + place % wide] = text
-                for _ in range(times(cell, "number-columns-repeated")):
+                for _ in range(1 + self._more(text, times(cell, "number-columns-repeated"))):
                     cells.append(text or merged.get((len(rows), len(cells)), ""))
-            rows += [cells] * times(row, "number-rows-repeated")
+            rows += [cells] * (1 + self._more("   ".join(cells), times(row, "number-rows-repeated")))
         return rows
+
+    def _more(self, text: str, count: int) -> int:
+        """How often one of so many cells or rows that are the same stands behind the first."""
+        return self._in_tables.times(len(text) + len(" | "), count - 1, "tables")
 
     def _cell(self, cell: ET.Element) -> str:
         """A table within a cell becomes words."""

@@ -31,7 +31,7 @@ from glm_mcp.media.documents.ooxml.package import (
 )
 from glm_mcp.media.documents.ooxml.shown import SlidePictures, picture_words
 from glm_mcp.media.documents.pages import LeftOut, choose, one_text, result
-from glm_mcp.media.documents.slides.lines import shape_lines
+from glm_mcp.media.documents.slides.lines import DEEPEST, shape_lines
 from glm_mcp.media.documents.word.runs import drawn_letters, standing
 from glm_mcp.media.documents.zip_xml import attribute, open_zip
 
@@ -136,7 +136,7 @@ class _Slide:
         written = [(p, text) for p, text in written if text.strip()]
         out = []
         for paragraph, text in written:
-            level = whole(value(paragraph, "a:pPr", name="lvl"))
+            level = min(whole(value(paragraph, "a:pPr", name="lvl")), DEEPEST)
             mark = self._mark(paragraph, level, listed=level > 0 or (bulleted and len(written) > 1))
             out.append((level, mark, text))
         return shape_lines(out)
@@ -218,14 +218,14 @@ class _Slide:
             for cell in (e for e in row if tag(e) == "a:tc"):
                 text = "\n".join(filter(None, (self.paragraph(p).strip() for p in descendants(cell, "a:p"))))
                 if not text and attribute(cell, "hMerge") in ("1", "true") and line:
-                    text = line[-1]
+                    text = self.package.in_tables.text(line[-1], self.place)
                 elif (
                     not text
                     and attribute(cell, "vMerge") in ("1", "true")
                     and grid
                     and len(line) < len(grid[-1])
                 ):
-                    text = grid[-1][len(line)]
+                    text = self.package.in_tables.text(grid[-1][len(line)], self.place)
                 line.append(text)
             grid.append(line)
         return table(grid)
@@ -278,6 +278,7 @@ class _Slide:
                 if tag(comment).rpartition(":")[2] not in ("cm", "reply"):
                     continue
                 author = _authors(self.package).get(attribute(comment, "authorId"), "")
+                author = self.package.again.text(author, self.place)
                 said = _said(comment)
                 if said:
                     yield f"Comment{f', {author}' if author else ''}: {said}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Iterable, Iterator
 from xml.etree import ElementTree as ET
 
@@ -12,6 +13,7 @@ from glm_mcp.media.documents.ooxml.package import Package
 from glm_mcp.media.documents.zip_xml import attribute, local
 
 _MOST, _LONGEST = 1_000, 500  # sources; characters of one field
+_LOOKED_FOR = 5_000  # in the whole text
 _PARTS = 30  # of a package's own data
 _FIRST = ("author", "title")
 _NO_WORDS = ("identifier", "bibliography-type", "Tag", "SourceType", "Guid", "LCID", "RefOrder")
@@ -24,7 +26,7 @@ def source_lines(sources: Iterable[Source], text: str) -> list[str]:
     known = solid(text)
     told: dict[str, list[str]] = {}
     more = 0
-    for mark, fields in sources:
+    for mark, fields in itertools.islice(sources, _LOOKED_FOR):
         unsaid = [field for field in fields if solid(field) not in known]
         if not unsaid or mark in told:
             continue

@@ -26,6 +26,7 @@ _MB = 1024 * 1024
 _FILES = 200  # that are read; all are named up to _LISTED
 _LISTED = 2_000
 _BYTES, _ALL_BYTES = 50 * _MB, 200 * _MB  # unpacked, of one file and of all
+_CHARS = 50_000_000  # that all files together say: a small one may repeat itself up to a bound of its own
 _RATIO, _RATIO_FROM = 200, 20 * _MB  # unpacked to packed
 _UTF8 = 0x800  # the flag of a name that is in it; any other is taken for the letters of DOS
 _AES = 99  # the method of a file that is locked in a way the standard library cannot open
@@ -126,7 +127,7 @@ class _Reader:
         self._archive = archive
         self._depth = depth
         self._more = more
-        self._bytes = 0
+        self._bytes = self._said = 0
 
     def read(self, info: zipfile.ZipInfo) -> str:
         """The file as Markdown, or a word on why it is not read."""
@@ -153,6 +154,7 @@ class _Reader:
         for note in facts["notes"]:
             self.left_out.add("as notes in its files say", f"{path}: {note}")
         several = len(facts["pages"]) > 1
+        self._said += sum(len(page[2]) for page in facts["pages"])
         texts = ((label, _told(text, why)) for _, label, text, why in facts["pages"])
         return "\n\n".join(f"[{label}]\n\n{text}" if several else text for label, text in texts)
 
@@ -164,6 +166,8 @@ class _Reader:
             self.left_out.add("files under a password", path)
         elif info.file_size > _BYTES or (info.file_size > _RATIO_FROM and info.file_size > _RATIO * packed):
             self.left_out.add(f"files of more than {_BYTES // _MB} MB or packed beyond measure", path)
+        elif self._said > _CHARS:
+            self.left_out.add(f"files beyond the first {_CHARS:,} characters", path)
         elif self._bytes + info.file_size > _ALL_BYTES:
             self.left_out.add(f"files beyond the first {_ALL_BYTES // _MB} MB", path)
         else:

@@ -12,7 +12,7 @@ from xml.etree import ElementTree as ET
 from glm_mcp.errors import MediaTooLarge, UnsupportedMedia
 from glm_mcp.media.documents.diagrams.graph import Arrow, Graph, Shape, label
 from glm_mcp.media.documents.pages import choose, result
-from glm_mcp.media.documents.zip_xml import local, mended, xml
+from glm_mcp.media.documents.zip_xml import local, mended, outermost, xml
 from glm_mcp.text import unescaped
 
 _UNPACKED = 50 * 1024 * 1024  # bytes of a page
@@ -26,7 +26,7 @@ def drawio_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], 
     """Raises UnsupportedMedia, MediaTooLarge, InvalidRequest (pages)."""
     name = params["name"]
     root = xml(mended(file.read(), name, params.get("encoding")), name)
-    pages = [e for e in root.iter() if local(e) == "diagram"] or [root]
+    pages = list(outermost(root, "diagram")) or [root]
     names = [page.get("name") or "" for page in pages]
     chosen = choose(params.get("pages"), len(pages), name, names=names)
     rows = [(n, label(n, names[n - 1]), _graph(pages[n - 1], name).markdown(), "") for n in chosen]

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 from xml.etree import ElementTree as ET
 
 from glm_mcp.errors import UnsupportedMedia
-from glm_mcp.media.documents.common.few_times import few_times
+from glm_mcp.media.documents.common.few_times import SaidAgain, few_times
 from glm_mcp.media.documents.diagrams.graph import Arrow, Graph, Shape, label
 from glm_mcp.media.documents.pages import LeftOut, choose, result
 from glm_mcp.media.documents.zip_xml import attribute, local, open_zip, parse
@@ -33,10 +33,10 @@ def visio_job(file: BinaryIO, params: dict[str, Any]) -> tuple[dict[str, Any], l
     }
     names = [title for _, title, _ in pages]
     chosen = choose(params.get("pages"), len(pages), name, names=names)
-    rows = []
+    rows, again = [], SaidAgain(left_out)
     for number in chosen:
         tree = parse(archive, pages[number - 1][2], name)
-        text = "" if tree is None else _Page(tree, masters).graph.markdown()
+        text = "" if tree is None else _Page(tree, masters, again).graph.markdown()
         rows.append((number, label(number, names[number - 1]), text, ""))
     return result("visio", rows, len(pages), left_out.notes()), []
 
@@ -66,9 +66,10 @@ def _listed(
 
 
 class _Page:
-    def __init__(self, tree: ET.Element, masters: dict[str, dict[str, str]]) -> None:
+    def __init__(self, tree: ET.Element, masters: dict[str, dict[str, str]], again: SaidAgain) -> None:
         self.graph = Graph()
         self._masters = masters
+        self._again = again
         self._ends: dict[str, dict[str, str]] = {}
         for e in tree.iter():
             if local(e) == "Connect":
@@ -86,7 +87,7 @@ class _Page:
                 after = attribute(e, "MasterShape")
                 text = _words(e)
                 if not any(local(c) == "Text" for c in e) and (after or attribute(e, "Master")):
-                    text = self._masters.get(kind, {}).get(after, "")
+                    text = self._again.text(self._masters.get(kind, {}).get(after, ""), "shapes")
                 if "BeginX" in cells or own in self._ends:
                     ends = self._ends.get(own, {})
                     heads = (

@@ -17,7 +17,7 @@ from glm_mcp.media.documents.fixed.ofd_objects import draw_path, draw_text
 from glm_mcp.media.documents.fixed.pictures import Made, for_pdf
 from glm_mcp.media.documents.fixed.sheet import Sheet
 from glm_mcp.media.documents.pages import LeftOut
-from glm_mcp.media.documents.zip_xml import attribute, local, member, parse
+from glm_mcp.media.documents.zip_xml import attribute, local, member, outermost, parse
 
 _A4 = [0.0, 0.0, 210.0, 297.0]
 _DEPTH = 8  # drawings in drawings
@@ -281,4 +281,4 @@ def _matrix(e: ET.Element, outer: Matrix) -> Matrix:
 
 
 def _all(tree: ET.Element | None, *tags: str) -> list[ET.Element]:
-    return [e for e in tree.iter() if local(e) in tags] if tree is not None else []
+    return list(outermost(tree, *tags)) if tree is not None else []

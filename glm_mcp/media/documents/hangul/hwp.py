@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import struct
 import zlib
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
@@ -197,7 +198,7 @@ def _section(records: list[_Record]) -> ET.Element:
 def _paragraph(record: _Record) -> ET.Element:
     (shape,) = struct.unpack_from("<8xH", record.data)
     made = ET.Element("p", paraPrIDRef=str(shape))
-    controls = [_control(r) for r in record.inner if r.tag == _CONTROL]
+    controls = deque(_control(r) for r in record.inner if r.tag == _CONTROL)
     text = next((r.data for r in record.inner if r.tag == _TEXT), b"")
     at = 0
     while at + 2 <= len(text):
@@ -213,7 +214,7 @@ def _paragraph(record: _Record) -> ET.Element:
         if name := "tab" if sign == 9 else _ONE.get(sign, ""):
             ET.SubElement(made, name)
         elif sign in _OWN and controls:
-            made.append(controls.pop(0))
+            made.append(controls.popleft())
     made.extend(controls)
     return made
 

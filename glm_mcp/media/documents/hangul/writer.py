@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 
 from glm_mcp.media.documents.markdown import flat, placed, table, trim
 from glm_mcp.media.documents.pages import LeftOut
-from glm_mcp.media.documents.word.written_numbers import written
+from glm_mcp.media.documents.word.written_numbers import LONGEST_LABEL, written
 from glm_mcp.media.documents.zip_xml import attribute, local
 
 _SILENT = frozenset(
@@ -80,7 +80,7 @@ class Writer:
 
     def _number(self, kind: str, which: str, level: int) -> str:
         if kind == "BULLET":
-            sign = self.shapes.bullets.get(which, "-")
+            sign = self.shapes.bullets.get(which, "-")[:LONGEST_LABEL]
             return "-" if "\ue000" <= sign <= "\uf8ff" else sign  # of a font of signs
         which = self._outline if kind == "OUTLINE" else which
         levels = self.shapes.numberings.get(which, ())
@@ -95,7 +95,7 @@ class Writer:
             at = int(sign[1]) - 1
             return written(counters[at], _FORMS.get(levels[at][1], "decimal")) if at <= level else ""
 
-        return re.sub(r"\^([1-9])", number, levels[level][0]).strip()
+        return re.sub(r"\^([1-9])", number, levels[level][0][:LONGEST_LABEL]).strip()
 
     def _inline(self, node: ET.Element, hung: list[str], depth: int) -> Iterator[str]:
         for e in node:

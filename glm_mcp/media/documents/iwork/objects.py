@@ -4,6 +4,7 @@ Snappy packs.
 
 from __future__ import annotations
 
+import itertools
 import struct
 import zipfile
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ class Message:
 
     def __init__(self, data: bytes = b"") -> None:
         self._fields: dict[int, list[int | bytes]] = {}
+        self._inner: dict[int, Message] = {}  # each read once: a thing may be asked for on every page
         at = 0
         try:
             while at < len(data):
@@ -39,11 +41,13 @@ class Message:
         except _BROKEN:
             pass
 
-    def numbers(self, field: int) -> list[int]:
-        return [value for value in self._fields.get(field, ()) if isinstance(value, int)]
+    def numbers(self, field: int, most: int | None = None) -> list[int]:
+        """All of them, or the first."""
+        numbers = (value for value in self._fields.get(field, ()) if isinstance(value, int))
+        return list(itertools.islice(numbers, most))
 
     def number(self, field: int, default: int = 0) -> int:
-        return next(iter(self.numbers(field)), default)
+        return next(iter(self.numbers(field, 1)), default)
 
     def data(self, field: int) -> bytes:
         return next(self._bytes(field), b"")
@@ -55,14 +59,17 @@ class Message:
     def texts(self, field: int) -> list[str]:
         return [value.decode("utf-8", "replace") for value in self._bytes(field)]
 
-    def text(self, field: int) -> str:
-        return self.data(field).decode("utf-8", "replace")
+    def text(self, field: int, most: int | None = None) -> str:
+        """The whole of it, or what is in its first bytes."""
+        return self.data(field)[:most].decode("utf-8", "replace")
 
     def one(self, *path: int) -> Message:
         """The message in that field, in its field of the next number, and so on; an empty one where there is none."""
         here = self
         for field in path:
-            here = Message(here.data(field))
+            if field not in here._inner:
+                here._inner[field] = Message(here.data(field))
+            here = here._inner[field]
         return here
 
     def all(self, field: int) -> list[Message]:

@@ -8,6 +8,7 @@ from typing import Any, BinaryIO
 from xml.etree import ElementTree as ET
 
 from glm_mcp.errors import UnsupportedMedia
+from glm_mcp.media.documents.common.few_times import few_times
 from glm_mcp.media.documents.common.shown import PagesShown, marked, slides_shown, why_shown
 from glm_mcp.media.documents.iwork.objects import Message, Objects
 from glm_mcp.media.documents.iwork.old import read_old
@@ -67,7 +68,7 @@ class _File:
     def __init__(self, package: Package, names: Sequence[str], objects: Objects) -> None:
         self._package, self._names, self._objects = package, names, objects
         self._is_text, self._is_show = bool(objects.all(_TEXT)), bool(objects.all(_SLIDE))
-        self._stories = Stories(objects, headings=self._is_text)
+        self._stories = Stories(objects, package.again, headings=self._is_text)
         documents = objects.all(_TEXT) or objects.all(_DOCUMENT)
         if not documents:
             raise UnsupportedMedia(
@@ -78,7 +79,8 @@ class _File:
         self._nodes: list[int] = []
         if self._is_show and not self._is_text:
             tree = objects.get(self._document.link(2)).one(3)
-            self._nodes = tree.links(2) or _below(objects, tree.link(1))
+            nodes = tree.links(2) or _below(objects, tree.link(1))
+            self._nodes = list(few_times(nodes, lambda n: _object(objects.get(n).link(2)), package.left_out))
 
     def facts(self, spec: str | None) -> dict[str, Any]:
         """Raises InvalidRequest (pages)."""
@@ -117,7 +119,8 @@ class _File:
 
     def _sheets(self) -> list[Sheet[tuple[int, ...]]]:
         """Each with what lies on it, from the top to the bottom."""
-        sheets = (self._objects.get(number) for number in self._document.links(1))
+        named = few_times(self._document.links(1), _object, self._package.left_out)
+        sheets = map(self._objects.get, named)
         return [Sheet(one.text(1), tuple(sorted(one.links(2), key=self._stories.place))) for one in sheets]
 
     def _pictures(self) -> HeldPictures:
@@ -134,6 +137,10 @@ class _File:
             [On(_things(slide)) for slide in slides],
             (size.real(1) or _WIDE, size.real(2) or _HIGH),
         )
+
+
+def _object(number: int) -> str:
+    return f"object {number}" if number else ""
 
 
 def _text(document: Message, objects: Objects, stories: Stories) -> str:

@@ -10,6 +10,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from itertools import pairwise
 
+from glm_mcp.media.documents.common.few_times import SaidAgain
 from glm_mcp.media.documents.common.shown import mark
 from glm_mcp.media.documents.iwork.objects import Message, Objects
 from glm_mcp.media.documents.iwork.table import table_text
@@ -37,18 +38,23 @@ class Stories:
     objects may name each other.
     """
 
-    def __init__(self, objects: Objects, *, headings: bool = False) -> None:
+    def __init__(self, objects: Objects, again: SaidAgain, *, headings: bool = False) -> None:
         self._objects = objects
+        self.again = again
         self.headings = headings
         self._told: set[int] = set()
+        self._headings: dict[int, int] = {}  # by their styles
         self._notes: list[str] = []
+        self._footed = 0  # of them
 
     def mark(self, note: str) -> str:
         self._notes.append(note)
         return f"[^{len(self._notes)}]"
 
     def footnotes(self) -> list[str]:
-        return [f"[^{i}]: {text}" for i, text in enumerate(self._notes, 1)]
+        """Those since the last time: each stands below the slide that it is of."""
+        since, self._footed = self._footed, len(self._notes)
+        return [f"[^{i}]: {text}" for i, text in enumerate(self._notes[since:], since + 1)]
 
     def text(self, number: int, depth: int = 0) -> str:
         """The text with that number; "" when it was told before."""
@@ -80,12 +86,31 @@ class Stories:
             body = _chart(thing.one(10000).one(7))
         elif kind in (_TABLE, _TABLE_OF_TEXT):
             model = (thing if kind == _TABLE else thing.one(1)).link(2)
-            body = table_text(self._objects, model, lambda n: re.sub("\n+", "\n", self.text(n, depth + 1)))
+            body = table_text(
+                self._objects, model, lambda n: re.sub("\n+", "\n", self.text(n, depth + 1)), self.again
+            )
         else:
             body = self._shape(thing.one(1) if kind in PLACEHOLDERS else thing, depth)
             body = body or (f"[drawing: {alt}]" if alt else "")
         leads = about.text(4)
         return "\n\n".join(filter(None, (title, body, caption, f"({leads})" if leads and body else "")))
+
+    def heading(self, style: int) -> int:
+        """The level of the headings that have this style of paragraphs, 0 of others."""
+        if style not in self._headings:
+            self._headings[style] = self._level(style) if self.headings else 0
+        return self._headings[style]
+
+    def _level(self, number: int) -> int:
+        for _ in range(_PARENTS):
+            style = self._objects.get(number).one(1)
+            if match := _HEADING.search(style.text(2)) or _HEADING.search(style.text(1)):
+                level = _LEVEL.search(style.text(1))
+                return int(level[1]) if level and match[1] == "Heading" else 1 + (match[1] == "Subheading")
+            number = style.link(3)
+            if style.text(1) or not number:
+                break
+        return 0
 
     def place(self, number: int) -> tuple[float, float]:
         """How far down, then how far right a thing lies."""
@@ -160,7 +185,8 @@ class _Story:
             elif at in self._feet:
                 piece = self._note(self._objects.get(self._feet[at]).link(2))
             elif self._objects.kind(self._fields.get(at)) == _LINK:
-                piece = _linked(piece, self._objects.get(self._fields.get(at)).text(2))
+                address = self._objects.get(self._fields.get(at)).text(2)
+                piece = _linked(piece, self._stories.again.text(address, "links"))
             out += piece
         return out.replace("\ufffc", "").strip("\n")
 
@@ -171,21 +197,12 @@ class _Story:
         return self._stories.mark(text.strip("\x0e\ufffc "))
 
     def _heading(self, at: int) -> int:
-        number = self._styles.get(at)
-        for _ in range(_PARENTS if self._stories.headings else 0):
-            style = self._objects.get(number).one(1)
-            if match := _HEADING.search(style.text(2)) or _HEADING.search(style.text(1)):
-                level = _LEVEL.search(style.text(1))
-                return int(level[1]) if level and match[1] == "Heading" else 1 + (match[1] == "Subheading")
-            number = style.link(3)
-            if style.text(1) or not number:
-                break
-        return 0
+        return self._stories.heading(self._styles.get(at))
 
     def _label(self, at: int) -> str:
         """Whether a paragraph is an item: "-" of a list with signs, the form of its number, or ""."""
         style = self._objects.get(self._lists.get(at))
-        kinds, forms = style.numbers(11), style.numbers(15)
+        kinds, forms = style.numbers(11, _LEVELS), style.numbers(15, _LEVELS)
         level = min(self._levels.get(at), len(kinds) - 1)
         if level < 0 or kinds[level] not in (1, _STRING, _NUMBER):
             self._open.clear()

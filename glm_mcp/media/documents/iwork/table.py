@@ -7,6 +7,7 @@ import struct
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 
+from glm_mcp.media.documents.common.few_times import SaidAgain
 from glm_mcp.media.documents.iwork.objects import Message, Objects
 from glm_mcp.media.documents.ooxml.number_format import display, general
 from glm_mcp.media.documents.sheets.grid import CELLS, Grid
@@ -32,12 +33,13 @@ _SIZES = {"decimal": 16, "number": 8, "seconds": 8}
 _NUMBER, _DATE, _TRUTH, _DURATION, _ERROR, _CURRENCY = 2, 5, 6, 7, 8, 10  # types of cells
 _EPOCH, _DAY = 36_892, 86_400  # 2001-01-01 in a workbook's days; seconds
 _EXPONENT = 0x1820  # of 1, in a decimal
+_LABEL = 200  # bytes of a pattern or a currency, which is looked at for each cell
 _AUTO = 253  # decimals as many as there are
 _MONEY, _PERCENT, _SCIENTIFIC, _FRACTION = 257, 258, 259, 262  # forms of numbers
 _SIGNS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "CNY": "¥", "INR": "₹", "KRW": "₩"}
 
 
-def table_text(objects: Objects, number: int, rich: Callable[[int], str]) -> str:
+def table_text(objects: Objects, number: int, rich: Callable[[int], str], again: SaidAgain) -> str:
     """A table with its name, where that is shown. `rich`: the text of a cell that has one of its own."""
     model = objects.get(number)
     store = model.one(4)
@@ -46,7 +48,7 @@ def table_text(objects: Objects, number: int, rich: Callable[[int], str]) -> str
     forms, forms_old = (
         {e.number(1): e.one(6) for e in _entries(objects, store.link(field))} for field in (22, 11)
     )
-    grid = Grid()
+    grid = Grid(again)
     for read, (row, column, cell) in enumerate(_cells(objects, store.one(3))):
         if read > CELLS:
             break
@@ -105,7 +107,7 @@ def _shown(kind: int, parts: dict[str, bytes], form: Message) -> str:
     if kind in (_NUMBER, _CURRENCY):
         return _number(_decimal(parts["decimal"]) if "decimal" in parts else float(number), form)
     if kind == _DATE:
-        pattern = re.sub("'[^']*'", "", form.text(14)) or ("yHs" if seconds % _DAY else "y")
+        pattern = re.sub("'[^']*'", "", form.text(14, _LABEL)) or ("yHs" if seconds % _DAY else "y")
         time = "h:mm:ss" if "s" in pattern else "h:mm"
         codes = (("yyyy-mm-dd", "[yMLdE]"), (time, "[Hhk]"))
         return display(
@@ -131,7 +133,8 @@ def _number(number: float, form: Message) -> str:
     if kind == _PERCENT:
         code += "%"
     elif kind == _MONEY:
-        code = f'"{_SIGNS.get(form.text(3), form.text(3) + " ")}"{code}'
+        sign = form.text(3, _LABEL)
+        code = f'"{_SIGNS.get(sign, sign + " ")}"{code}'
     elif kind == _SCIENTIFIC:
         code = f"0{places}E+00"
     elif kind == _FRACTION:

@@ -7,24 +7,23 @@ from xml.etree import ElementTree as ET
 
 from glm_mcp.media.documents.common.page_lines import only_counts
 from glm_mcp.media.documents.odf.inline import Inline
-from glm_mcp.media.documents.zip_xml import attribute, local
+from glm_mcp.media.documents.zip_xml import attribute, local, outermost
 
 # What a program fills in, which says nothing of the document.
 _FILLED = ("page-number", "page-count", "sheet-name", "file-name", "date", "time")
+_PRINTED = tuple(f"{kind}{which}" for kind in ("header", "footer") for which in ("", "-left", "-first"))
 _UNKNOWN = "???"  # what a field shows that was never filled in
 
 
 def printed(node: ET.Element, inline: Inline) -> Iterator[str]:
     """The words of the headers and footers below an element, each once; a number of pages alone is none."""
     lines: dict[str, None] = {}
-    for part in node.iter():
+    for part in outermost(node, *_PRINTED):
         kind = local(part).partition("-")[0]
-        if kind not in ("header", "footer") or local(part) not in (kind, f"{kind}-left", f"{kind}-first"):
-            continue
         if attribute(part, "display") == "false":
             continue
         _empty_fields(part)
-        words = " / ".join(filter(None, (inline.text(p) for p in part.iter() if local(p) in ("p", "h"))))
+        words = " / ".join(filter(None, (inline.text(p) for p in outermost(part, "p", "h"))))
         if not only_counts(words):
             lines[f"[page {kind}: {words}]"] = None
     yield from lines

@@ -11,12 +11,13 @@ from xml.etree import ElementTree as ET
 
 from glm_mcp.errors import UnsupportedMedia
 from glm_mcp.media.documents.common.choices import others
+from glm_mcp.media.documents.common.few_times import SaidAgain
 from glm_mcp.media.documents.common.shown import mark
 from glm_mcp.media.documents.odf.forms import controls
 from glm_mcp.media.documents.ooxml.package import whole
 from glm_mcp.media.documents.web.mathml import linear
 from glm_mcp.media.documents.word.runs import Look, Piece, letters_of, markdown
-from glm_mcp.media.documents.zip_xml import attribute, local, parse
+from glm_mcp.media.documents.zip_xml import attribute, local, outermost, parse
 
 # Elements whose words are no text of the document.
 SILENT = frozenset(
@@ -32,6 +33,7 @@ class Inline:
     def __init__(self, archive: zipfile.ZipFile | None, name: str, trees: Iterable[ET.Element]) -> None:
         self._archive = archive
         self._name = name
+        self.again = SaidAgain()
         self._formulas: dict[str, str] = {}  # by the objects that frames show
         trees = list(trees)
         self.controls = {number: text for tree in trees for number, text in controls(tree).items()}
@@ -48,9 +50,13 @@ class Inline:
         """The words of a paragraph in their line, without what hangs in it."""
         return markdown(self._pieces(node, Look()), heading=heading).strip(" ")
 
+    def control(self, node: ET.Element) -> str:
+        """What the field of a form that stands there shows."""
+        return self.again.text(self.controls.get(attribute(node, "control"), ""), "forms")
+
     def comment(self, node: ET.Element) -> str:
         author = next((e.text or "" for e in node if local(e) == "creator"), "").strip()
-        words = " ".join(filter(None, (self.text(p) for p in node.iter() if local(p) == "p")))
+        words = " ".join(filter(None, (self.text(p) for p in outermost(node, "p"))))
         return f"[comment{f', {author}' if author else ''}: {words}]"
 
     def _pieces(self, node: ET.Element, look: Look) -> Iterator[Piece]:
@@ -80,11 +86,7 @@ class Inline:
                 yield f"{base}({reading})" if reading.strip() else base, look
             case "note":
                 body = next((e for e in node if local(e) == "note-body"), None)
-                words = (
-                    ""
-                    if body is None
-                    else " ".join(self.text(p) for p in body.iter() if local(p) in ("p", "h"))
-                )
+                words = "" if body is None else " ".join(self.text(p) for p in outermost(body, "p", "h"))
                 yield f" [note: {words}]" if words else "", Look()
             case "annotation":
                 yield f" {self.comment(node)}", Look()
@@ -95,7 +97,7 @@ class Inline:
                 entries = (attribute(e, "value") for e in node if local(e) == "label")
                 yield chosen + others(entries, chosen), look
             case "control":
-                yield f" {self.controls.get(attribute(node, 'control'), '')} ", Look()
+                yield f" {self.control(node)} ", Look()
             case _ if name not in SILENT and name not in DRAWN:
                 yield from self._pieces(node, look)
 
@@ -149,7 +151,7 @@ class Inline:
             except UnsupportedMedia:
                 tree = None  # said where the object itself is looked for
             self._formulas[target] = linear(tree) if tree is not None and local(tree) == "math" else ""
-        return self._formulas[target]
+        return self.again.text(self._formulas[target], "formulas")
 
 
 def _place(position: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from xml.etree import ElementTree as ET
 
 from glm_mcp.media.documents.ooxml.package import whole
-from glm_mcp.media.documents.word.written_numbers import written
+from glm_mcp.media.documents.word.written_numbers import LONGEST_LABEL, written
 from glm_mcp.media.documents.zip_xml import attribute, local
 
 _FORMS = {"a": "lowerLetter", "A": "upperLetter", "i": "lowerRoman", "I": "upperRoman"}
@@ -57,7 +57,8 @@ class Numbering:
             one = self._levels.get((style, at), definition)
             if form := _form(one):
                 numbers.append(written(self._last.get((style, at), 1), _FORMS.get(form, "decimal")))
-        label = attribute(definition, "num-prefix") + ".".join(numbers) + attribute(definition, "num-suffix")
+        before, after = (attribute(definition, f"num-{end}")[:LONGEST_LABEL] for end in ("prefix", "suffix"))
+        label = before + ".".join(numbers) + after
         return f"{label}." if label.isdecimal() and style != OUTLINE else label
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 from xml.etree import ElementTree as ET
 
-from glm_mcp.media.documents.markdown import chart_heading, table
+from glm_mcp.media.documents.markdown import chart_heading, placed, table
 from glm_mcp.media.documents.ooxml.number_format import figure
 from glm_mcp.media.documents.ooxml.package import Package, child, descendants, tag, texts, whole
 from glm_mcp.media.documents.word.runs import drawn_letters
 from glm_mcp.media.documents.zip_xml import attribute
 
 _POINTS = 100_000  # of one series
+_LEVELS = 20  # of categories in categories
 
 
 @dataclass(slots=True)
@@ -22,9 +24,9 @@ class _Series:
     sizes: dict[int, str] = field(default_factory=dict)
     is_points: bool = False  # x and y of their own, as in scatter and bubble charts
 
-    @property
-    def length(self) -> int:
-        return min(max([-1, *self.labels, *self.values, *self.sizes]) + 1, _POINTS)
+    def points(self) -> list[int]:
+        """The places of those that are there: a file of kilobytes can count any number of others."""
+        return sorted({*self.labels, *self.values, *self.sizes})[:_POINTS]
 
 
 def chart_blocks(package: Package, path: str, place: str) -> list[str]:
@@ -109,7 +111,7 @@ def _series(element: ET.Element, number: int) -> _Series:
 
 def _cached(element: ET.Element) -> dict[int, str]:
     """Place to text of the stored copy of a range; of several levels of categories, the outer before the inner."""
-    levels = list(descendants(element, "c:lvl"))
+    levels = list(itertools.islice(descendants(element, "c:lvl"), _LEVELS))
     if levels:
         count = 1 + max(
             (whole(attribute(p, "idx")) for e in levels for p in descendants(e, "c:pt")), default=-1
@@ -134,19 +136,19 @@ def _points(element: ET.Element, code: str) -> dict[int, str]:
 
 
 def _category_rows(series: list[_Series]) -> list[list[str]]:
-    rows = [["", *(one.name for one in series)]]
     labels = next((one.labels for one in series if one.labels), {})
-    length = max((one.length for one in series), default=0)
-    return rows + [
-        [labels.get(i, str(i + 1)), *(one.values.get(i, "") for one in series)] for i in range(length)
-    ]
+    rows: dict[int, dict[int, str]] = {-1: {0: "", **{n: one.name for n, one in enumerate(series, 1)}}}
+    for n, one in enumerate(series, 1):
+        for i in one.points():
+            rows.setdefault(i, {0: labels.get(i, str(i + 1))})[n] = one.values.get(i, "")
+    return placed(rows)
 
 
 def _point_rows(series: list[_Series]) -> list[list[str]]:
     sized = any(one.sizes for one in series)
     rows = [["series", "x", "y", *(["size"] if sized else [])]]
     for one in series:
-        for i in range(one.length):
+        for i in one.points():
             row = [one.name, one.labels.get(i, str(i + 1)), one.values.get(i, "")]
             rows.append([*row, one.sizes.get(i, "")] if sized else row)
     return rows
@@ -163,10 +165,11 @@ def _extended(tree: ET.Element) -> list[str]:
                 (kind, {whole(attribute(p, "idx")): p.text or "" for p in level if tag(p) == "cx:pt"})
                 for level in descendants(dimension, "cx:lvl")
             ]
-        length = min(max((max(points, default=-1) for _, points in columns), default=-1) + 1, _POINTS)
-        rows = [[kind for kind, _ in columns]]
-        rows += [[points.get(i, "") for _, points in columns] for i in range(length)]
-        blocks.append(table(rows))
+        rows = {-1: {n: kind for n, (kind, _) in enumerate(columns)}}
+        for n, (_, points) in enumerate(columns):
+            for i in sorted(points)[:_POINTS]:
+                rows.setdefault(i, {})[n] = points[i]
+        blocks.append(table(placed(rows)))
     names = [texts(e, "cx:v").strip() for e in descendants(tree, "cx:tx")]
     if any(names):
         blocks.append(f"Series: {'; '.join(filter(None, names))}")
@@ -195,5 +198,6 @@ def hyperlink(package: Package, part: str, number: str, text: str, place: str) -
     if link is None or not link.external or not text.strip() or link.target in ("", text, f"mailto:{text}"):
         return text
     lead, trail = text[: len(text) - len(text.lstrip())], text[len(text.rstrip()) :]
-    address = link.target.replace(" ", "%20").replace(")", "%29")
+    target = package.again.text(link.target, place)
+    address = target.replace(" ", "%20").replace(")", "%29")
     return f"{lead}[{text.strip()}]({address}){trail}"

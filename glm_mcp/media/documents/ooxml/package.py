@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from xml.etree import ElementTree as ET
 
 from glm_mcp.errors import UnsupportedMedia
-from glm_mcp.media.documents.common.few_times import FewTimes
+from glm_mcp.media.documents.common.few_times import IN_TABLES, FewTimes, SaidAgain
 from glm_mcp.media.documents.pages import LeftOut
 from glm_mcp.media.documents.zip_xml import attribute, local, member, refuse_entities, xml
 
@@ -61,7 +61,16 @@ def tag(element: ET.Element) -> str:
 
 
 def descendants(element: ET.Element, *names: str) -> Iterator[ET.Element]:
-    return (e for e in element.iter() if tag(e) in names)
+    """The outermost of these names, in order. Those within them are theirs: who went through each of a thousand that lie in
+    each other would go through the innermost a thousand times.
+    """
+    waiting = [element]
+    while waiting:
+        here = waiting.pop()
+        if tag(here) in names:
+            yield here
+        elif len(here):
+            waiting += here[::-1]
 
 
 def child(element: ET.Element | None, *path: str) -> ET.Element | None:
@@ -124,6 +133,8 @@ class Package:
         self.formulas: dict[str, str] = {}  # of embedded objects, by their parts
         self.said: dict[str, list[str]] = {}  # by other parts that a document may show again
         self.named = FewTimes(left_out)  # parts that are read, or stand, where they are named
+        self.again = SaidAgain(left_out)
+        self.in_tables = SaidAgain(left_out, IN_TABLES)
         self._archive = archive
         # Some programs write "\" for "/", others another case than their relationships.
         self._parts = {_path(info.filename).lower(): info for info in archive.infolist()}

@@ -54,11 +54,12 @@ def _anchored(package: Package, anchor: ET.Element, part: str, title: str) -> It
     seen: set[int] = set()  # of the newer and the older form of one thing, the first
     for node in anchor.iter():
         match tag(node):
-            case "mc:Fallback":
-                seen |= {id(e) for e in node.iter()}
             case _ if id(node) in seen:
                 pass
+            case "mc:Fallback":
+                seen |= {id(e) for e in node.iter()}
             case "xdr:txBody":
+                seen |= {id(e) for e in node.iter()}
                 lines = (" ".join(texts(p, "a:t").split()) for p in descendants(node, "a:p"))
                 if words := "\n".join(filter(None, lines)):
                     yield f"Text box{f' at {at}' if at else ''}: {words}"
@@ -107,7 +108,8 @@ def comments_on(package: Package, part: str, names: Mapping[str, str]) -> Iterat
     for _, tree in package.trees(part, "threadedComment"):
         for comment in tree:
             threaded.add(attribute(comment, "ref"))
-            yield _comment(comment, names.get(attribute(comment, "personId"), ""))
+            author = names.get(attribute(comment, "personId"), "")
+            yield _comment(comment, package.again.text(author, "comments"))
     for path in package.linked(part, "comments"):
         is_read = path.endswith(".xml") and package.named.has_not_met(path)
         older = package.tree(path) if is_read else None
@@ -115,7 +117,8 @@ def comments_on(package: Package, part: str, names: Mapping[str, str]) -> Iterat
         for comment in () if older is None else descendants(older, "x:comment"):
             at = whole(attribute(comment, "authorId"), -1)
             if attribute(comment, "ref") not in threaded:
-                yield _comment(comment, authors[at] if 0 <= at < len(authors) else "")
+                author = authors[at] if 0 <= at < len(authors) else ""
+                yield _comment(comment, package.again.text(author, "comments"))
 
 
 def _comment(element: ET.Element, author: str) -> str:

@@ -6,6 +6,7 @@ import bisect
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from glm_mcp.media.documents.common.few_times import SaidAgain
 from glm_mcp.media.documents.markdown import sparse_table, trim
 
 _GAP_ROWS, _GAP_COLUMNS = 100, 30  # empty ones in a row that part two blocks
@@ -20,15 +21,16 @@ Rows = Mapping[int, Mapping[int, str]]  # cells by row and column
 
 @dataclass(slots=True)
 class Grid:
-    """The cells of a sheet that hold something, by row and column from 0."""
+    """The cells of a sheet that hold something, by row and column from 0. `again`: of the whole document."""
 
+    again: SaidAgain = field(default_factory=SaidAgain)
     rows: dict[int, dict[int, str]] = field(default_factory=dict)
     count: int = 0
     linked: set[tuple[int, int]] = field(default_factory=set)
 
     def put(self, row: int, column: int, text: str) -> None:
         if text and self.count < CELLS:
-            self.rows.setdefault(row, {})[column] = text
+            self.rows.setdefault(row, {})[column] = self.again.text(text, "cells")
             self.count += 1
 
     def to_link(self, row: int, column: int) -> str:

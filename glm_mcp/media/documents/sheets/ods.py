@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import re
 import zipfile
@@ -73,11 +74,15 @@ def read_ods(archive: zipfile.ZipFile, spec: str | None, name: str) -> dict[str,
     sheets = [replace(s, is_hidden=s.at.style in styles.hidden) for s in sheets]
     masters = {attribute(e, "name"): e for e in styles_of(archive, name).iter() if local(e) == "master-page"}
 
+    @functools.cache
+    def lines_of(master: str) -> list[str]:
+        page = masters.get(master)
+        return [] if page is None else list(printed(page, writer.inline))
+
     def read(sheet: Sheet[_Sheet]) -> tuple[str, list[str]]:
         found = sheet.at
         found.grid.fill(found.merged)
-        page = masters.get(styles.masters.get(found.style, ""))
-        lines = [] if page is None else printed(page, writer.inline)
+        lines = (writer.again.text(line, "pages") for line in lines_of(styles.masters.get(found.style, "")))
         return sheet_text(found.grid, [*found.beside, *comment_block(found.comments), *lines], found.name)
 
     facts = read_sheets("ods", sheets, spec, name, writer.left_out, read, shown)
@@ -118,7 +123,12 @@ def _sheets(data: bytes, writer: Writer, styles: _Styles) -> Iterator[_Sheet]:
             if name == "table":
                 depth += 1 if event == "start" else -1
                 if event == "start" and depth == 1:
-                    sheet = _Sheet(attribute(element, "name"), attribute(element, "style-name"), rules=rules)
+                    sheet = _Sheet(
+                        attribute(element, "name"),
+                        attribute(element, "style-name"),
+                        Grid(writer.again),
+                        rules=rules,
+                    )
                 elif event == "end" and depth == 0 and sheet is not None:
                     yield sheet
                     sheet = None
@@ -162,7 +172,8 @@ def _row(element: ET.Element, sheet: _Sheet, writer: Writer) -> None:
         text = _shown(cell, writer.inline)
         again = times(cell, "number-columns-repeated", _ROWS)
         if text:
-            cells += [(column + i, text) for i in range(min(again, times(cell, "number-columns-repeated")))]
+            more = writer.again.times(len(text), times(cell, "number-columns-repeated") - 1, "cells")
+            cells += [(column + i, text) for i in range(1 + more)]
         wide = times(cell, "number-columns-spanned", _ROWS)
         deep = times(cell, "number-rows-spanned", _ROWS)
         if wide * deep > 1:
@@ -180,7 +191,9 @@ def _row(element: ET.Element, sheet: _Sheet, writer: Writer) -> None:
                 sheet.beside += writer.blocks(wrapper)
                 sheet.shown.append((place(sheet.row, column), wrapper))
         column += again
-    for i in range(min(repeated, times(element, "number-rows-repeated")) if cells else 0):
+    size = sum(len(text) for _, text in cells)
+    more = writer.again.times(size, times(element, "number-rows-repeated") - 1, "cells")
+    for i in range(1 + more if cells else 0):
         for at, text in cells:
             sheet.grid.put(sheet.row + i, at, text)
     sheet.row = min(sheet.row + repeated, _ROWS)

@@ -15,6 +15,7 @@ from typing import Any
 
 from glm_mcp.errors import UnsupportedMedia
 from glm_mcp.media.charset import decode
+from glm_mcp.media.documents.common.few_times import SaidAgain
 from glm_mcp.media.documents.ooxml.number_format import BUILT_IN
 from glm_mcp.media.documents.pages import LeftOut
 from glm_mcp.media.documents.richtext.words import code_page
@@ -76,9 +77,10 @@ def read_old_xls(stream: bytes, spec: str | None, name: str, encoding: str | Non
     """Raises ValueError for a stream without sheets, InvalidRequest (pages, encoding)."""
     book = _shared(stream, name, encoding)
     values, left_out, done = book.values, LeftOut(), set[int]()
+    again = SaidAgain(left_out)
 
     def read(sheet: Sheet[int]) -> tuple[str, list[str]]:
-        grid, remarks, beside = Grid(), list[tuple[int, int, str]](), dict[str, None]()
+        grid, remarks, beside = Grid(again), list[tuple[int, int, str]](), dict[str, None]()
         if sheet.at in done:
             left_out.add("sheets that lie where another does", f"'{sheet.name}'")
             return sheet_text(grid, (), sheet.name)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from glm_mcp.media.documents.common.few_times import SaidAgain
 from glm_mcp.media.documents.common.shown import PagesShown, mark
 from glm_mcp.media.documents.ooxml.number_format import BUILT_IN
 from glm_mcp.media.documents.pages import LeftOut
@@ -70,9 +71,10 @@ def read_xls(stream: bytes, spec: str | None, name: str) -> dict[str, Any]:
     left_out = LeftOut()
     pictures = OldSheetPictures(stream, name, left_out)
     done: set[int] = set()
+    again = SaidAgain(left_out)
 
     def read(sheet: Sheet[int]) -> tuple[str, list[str]]:
-        found = _Found()
+        found = _Found(Grid(again))
         try:
             if sheet.at in done:
                 left_out.add("sheets that lie where another does", f"'{sheet.name}'")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 
-from glm_mcp.media.documents.markdown import chart_heading, table
+from glm_mcp.media.documents.markdown import chart_heading, placed, table
 from glm_mcp.media.documents.sheets.biff import Number, Record, Texts
 from glm_mcp.media.documents.sheets.grid import place
 from glm_mcp.media.documents.sheets.values import Values, number_text
@@ -70,10 +70,12 @@ class Chart:
         names = [self._names[c] if c < len(self._names) else "" for c in columns]
         shared = min((c for _, c in labels), default=0)
         # Points of an XY chart have an x of their own in each series.
-        rows = [["", *(name or f"series {c + 1}" for c, name in zip(columns, names, strict=True))]]
-        for row in sorted({row for row, _ in values}):
-            label = labels.get((row, shared), str(row + 1))
-            rows.append([label, *(values.get((row, column), "") for column in columns)])
+        named = {c: name or f"series {c + 1}" for c, name in zip(columns, names, strict=True)}
+        cells: dict[int, dict[int, str]] = {-1: {-1: "", **named}}
+        for (row, column), value in values.items():
+            label = {-1: labels.get((row, shared), str(row + 1))}
+            cells.setdefault(row, label)[column] = value
+        rows = placed(cells)
         sizes = self._data.get(_SIZES)
         more = [["sizes", *sizes.values()]] if sizes else []
         return table([*rows, *more])

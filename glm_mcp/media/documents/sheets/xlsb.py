@@ -125,7 +125,8 @@ def _read(package: Package, values: Values, sheet: Sheet[str]) -> tuple[str, lis
     if not package.has(sheet.at):
         package.left_out.add("sheets that the file does not hold", f"'{sheet.name}'")
         return "", []
-    grid, merged, row = Grid(), [], 0
+    grid, merged, row = Grid(package.again), [], 0
+    where = f"sheet '{sheet.name}'"
     rules: list[str] = []
     printed: list[str] = []
     try:
@@ -143,8 +144,7 @@ def _read(package: Package, values: Values, sheet: Sheet[str]) -> tuple[str, lis
                 top, _, left, _ = struct.unpack_from("<4I", body)
                 relation, _ = _string(body, 16)
                 if text := grid.to_link(top, left):
-                    place_of = f"sheet '{sheet.name}'"
-                    grid.rows[top][left] = hyperlink(package, sheet.at, relation, text, place_of)
+                    grid.rows[top][left] = hyperlink(package, sheet.at, relation, text, where)
             elif stored := _cell(number, body):
                 at, style = struct.unpack_from("<II", body)
                 if at < COLUMNS and row < ROWS:
@@ -217,6 +217,9 @@ def _comments(package: Package, part: str) -> Iterator[str]:
                 authors.append(_string(body, 0)[0])
             elif number == _COMMENT:
                 by, row, _, column, _ = struct.unpack_from("<5I", body)
-                at, author = place(row, column), authors[by] if by < len(authors) else ""
+                at, author = (
+                    place(row, column),
+                    package.again.text(authors[by] if by < len(authors) else "", "comments"),
+                )
             elif number == _WORDS:
                 yield comment_line(at, author, _string(body, 1)[0])

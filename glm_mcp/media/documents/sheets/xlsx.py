@@ -162,7 +162,7 @@ class _Book:
 
     def _cells(self, data: bytes, title: str) -> tuple[Grid, int]:
         """The cells, and how many formulas have no stored result."""
-        grid, pending = Grid(), 0
+        grid, pending = Grid(self._package.again), 0
         try:
             for row, at, style, kind, written, formula in cells_of(data):
                 if not (0 <= at < COLUMNS and 0 <= row < ROWS):
@@ -180,6 +180,7 @@ class _Book:
 
     def _link(self, grid: Grid, data: bytes, sheet: Sheet[str]) -> None:
         """Cells that lead to an address say where."""
+        where = f"sheet '{sheet.name}'"
         for attributes in _LINK.findall(data):
             at, to = _AT.search(attributes), _TO.search(attributes)
             if at is None or to is None:
@@ -187,9 +188,7 @@ class _Book:
             left, row = cell_at(at[1].decode())
             cells = grid.rows.get(row, {})
             if text := grid.to_link(row, left):
-                cells[left] = hyperlink(
-                    self._package, sheet.at, to[1].decode(), text, f"sheet '{sheet.name}'"
-                )
+                cells[left] = hyperlink(self._package, sheet.at, to[1].decode(), text, where)
                 if tip := _TIP.search(attributes):
                     cells[left] += f" ({unescaped(tip[1].decode('utf-8', 'replace'))})"
 

@@ -12,6 +12,7 @@ from xml.etree import ElementTree as ET
 
 from glm_mcp.errors import UnsupportedMedia
 from glm_mcp.media.documents.about import of_properties_2003, with_about
+from glm_mcp.media.documents.common.few_times import SaidAgain
 from glm_mcp.media.documents.ooxml.number_format import BUILT_IN, display, display_text, figure
 from glm_mcp.media.documents.ooxml.package import whole
 from glm_mcp.media.documents.pages import LeftOut
@@ -43,9 +44,12 @@ _NAMED = {
 }
 
 
+_STYLED = 1_000_000  # columns; a file can name all of a sheet again and again
+
+
 @dataclass(slots=True)
 class _Sheet:
-    """`row`: the next one, from 0. `columns`: the styles of whole columns."""
+    """`row`, `column`: the next ones, from 0. `columns`: the styles of whole columns."""
 
     name: str
     grid: Grid = field(default_factory=Grid)
@@ -54,6 +58,7 @@ class _Sheet:
     printed: list[str] = field(default_factory=list)
     columns: dict[int, str] = field(default_factory=dict)
     row: int = 0
+    column: int = 0
     is_hidden: bool = False
 
 
@@ -61,7 +66,8 @@ def read_xml2003(data: bytes, spec: str | None, name: str, encoding: str | None)
     """Raises UnsupportedMedia, InvalidRequest (pages)."""
     data = mended(data, name, encoding)
     refuse_entities(data, name)
-    left_out, book = LeftOut(), _Book()
+    left_out = LeftOut()
+    book = _Book(left_out)
     try:
         for event, element in ET.iterparse(io.BytesIO(data), ("start", "end")):  # noqa: S314 - entities are refused above
             book.take(event, element)
@@ -82,16 +88,18 @@ def read_xml2003(data: bytes, spec: str | None, name: str, encoding: str | None)
 class _Book:
     """The sheets as their elements come, row by row, so that a large one fits into memory."""
 
-    def __init__(self) -> None:
+    def __init__(self, left_out: LeftOut) -> None:
+        self._again = SaidAgain(left_out)
         self.sheets: list[_Sheet] = []
         self.said: list[tuple[str, str]] = []
         self._formats: dict[str, str] = {}
+        self._styled = 0  # columns, of all sheets
 
     def take(self, event: str, element: ET.Element) -> None:
         name = local(element)
         if event == "start":
             if name == "Worksheet":
-                self.sheets.append(_Sheet(attribute(element, "Name")))
+                self.sheets.append(_Sheet(attribute(element, "Name"), Grid(self._again)))
             return
         sheet = self.sheets[-1] if self.sheets else None
         if name == "Style":
@@ -101,8 +109,12 @@ class _Book:
         elif sheet is None:
             return
         elif name == "Column":
-            at = whole(attribute(element, "Index"), max(sheet.columns, default=-1) + 2) - 1
+            at = whole(attribute(element, "Index"), sheet.column + 1) - 1
             last = min(at + whole(attribute(element, "Span")), COLUMNS)
+            sheet.column = max(sheet.column, last + 1)
+            self._styled += max(last - at, 0) + 1
+            if self._styled > _STYLED:
+                return
             sheet.columns |= dict.fromkeys(range(at, last + 1), attribute(element, "StyleID"))
         elif name == "Row":
             self._row(element, sheet)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 _TAB = 4  # blanks that a tab at the start of a line stands for
 _SET_IN = 4  # blanks before an item's words that are meant; fewer come from how it was typed
-_DEEPEST = 8  # level of a paragraph, in all programs
+DEEPEST = 8  # level of a paragraph, in all programs
 _COLUMNS = re.compile(r"\t| {3}")
 _ITEM = re.compile(r"\s*(?:-|\S{1,8}[.)]) ")
 
@@ -16,7 +16,7 @@ def shape_lines(paragraphs: Sequence[tuple[int, str, str]], *, gap: str = "\n\n"
     """Of paragraphs with their levels and marks: `- ` or a number before items; what has no mark keeps its indentation as
     far as its lines differ in it. Line breaks stay. `gap`: between paragraphs that are neither.
     """
-    written = [(min(level, _DEEPEST), mark, _set(text)) for level, mark, text in paragraphs]
+    written = [(min(level, DEEPEST), mark, _set(text)) for level, mark, text in paragraphs]
     loose = [line for _, mark, lines in written if not mark for line in lines if line]
     margin = min(map(_indent, loose), default=0)
     out = []

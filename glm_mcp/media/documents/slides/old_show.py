@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from glm_mcp.media.documents.common.few_times import FewTimes, SaidAgain, few_times
 from glm_mcp.media.documents.containers.records import Record, Records
 from glm_mcp.media.documents.markdown import placed, table
 from glm_mcp.media.documents.ooxml.embedded import FILES, formula_within, text_within
@@ -44,6 +45,10 @@ class _Listed:
     texts: list[tuple[int, str]] = field(default_factory=list)
 
 
+def _lies_at(slide: _Listed) -> str:
+    return f"at byte {slide.place}" if slide.place >= 0 else ""
+
+
 class Show(Records):
     """`document`: its own part; `slides`: those that are shown, in their order. Raises struct.error, KeyError or ValueError
     for a damaged file.
@@ -68,7 +73,9 @@ class Show(Records):
                 lists[record.instance] = list(self._listed(record))
             elif record.kind == _OBJECTS:
                 self._objects.update(self._embedded(record))
-        self.slides = lists.get(0, [])
+        self._again = SaidAgain(self.left_out)
+        self._named = FewTimes(self.left_out)
+        self.slides = list(few_times(lists.get(0, []), _lies_at, self.left_out))
         self._notes = {notes.number: notes for notes in lists.get(2, [])}
 
     def _directory(self, edit: int) -> tuple[dict[int, int], int]:
@@ -185,7 +192,7 @@ class Show(Records):
         own = "\n".join(text for _, text in blocks)
         atom, show = self._find(slide, _ATOM), self._find(slide, _SHOW)
         notes = self._notes.get(struct.unpack_from("<I", self._data, atom.start + 16)[0]) if atom else None
-        if notes is not None and notes.place >= 0:
+        if notes is not None and notes.place >= 0 and self._named.has_not_met(f"notes {_lies_at(notes)}"):
             words = [text for _, text in self._blocks(self._at(notes.place), notes) if text.strip("*")]
             blocks += [(-1, f"Notes: {text}") for text in words]
         blocks += [(-1, f"[page footer: {line}]") for line in self._footers(slide) if line not in self._told]
@@ -235,7 +242,8 @@ class Show(Records):
                 text, words = self._words(words, kind, inner, numbered), None
             elif inner.kind == _OUTLINE:
                 at = struct.unpack_from("<I", self._data, inner.start)[0]
-                kind, text = listed.texts[at] if at < len(listed.texts) else (kind, text)
+                if at < len(listed.texts):
+                    kind, text = listed.texts[at][0], self._again.text(listed.texts[at][1], self._slide)
         return kind, text
 
     def _object(self, record: Record) -> Iterator[str]:

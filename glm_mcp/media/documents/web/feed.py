@@ -10,7 +10,7 @@ from glm_mcp.errors import UnsupportedMedia
 from glm_mcp.media.charset import declaration, decode
 from glm_mcp.media.documents.html import html_markdown
 from glm_mcp.media.documents.pages import LeftOut, one_text
-from glm_mcp.media.documents.zip_xml import attribute, local, xml
+from glm_mcp.media.documents.zip_xml import attribute, local, outermost, xml
 
 _ENTRIES = 5_000  # each is a page of HTML of its own; a feed begins with the newest
 
@@ -30,7 +30,7 @@ def read_feed(text: str, spec: str | None, name: str, notes: list[str]) -> dict[
         notes = [*notes, "the feed is damaged: here it is as it is written"]
         return one_text("text", text, spec, name, notes)
     channel = next((e for e in tree if local(e) == "channel"), tree)
-    entries = [e for e in tree.iter() if local(e) in ("item", "entry")]
+    entries = list(outermost(tree, "item", "entry"))
     about = _fields(channel)
     blocks = [f"# {about.get('title') or 'Feed'}", *filter(None, (about.get("link"), about.get("summary")))]
     for entry in entries[:_ENTRIES]:

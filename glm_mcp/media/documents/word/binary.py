@@ -183,6 +183,13 @@ class Binary:
             yield entry[39:].decode("utf-16-le", "replace").partition("\0")[0]
             at += 1 + len(entry)
 
+    def authors(self) -> Iterator[str]:
+        """Of comments, by the numbers that these say."""
+        data, at = self.part(36), 0
+        while at + 2 <= len(data):
+            start, at = at + 2, at + 2 + 2 * int.from_bytes(data[at : at + 2], "little")
+            yield data[start:at].decode("utf-16-le", "replace")
+
     # ── Lists ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     def lists(self) -> Lists:

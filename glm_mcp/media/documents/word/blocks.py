@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
 from glm_mcp.errors import MissingExtra
+from glm_mcp.media.documents.common.few_times import SaidAgain
 from glm_mcp.media.documents.markdown import fenced, flat, table
 from glm_mcp.media.documents.ooxml.formula import linear
 from glm_mcp.media.documents.ooxml.package import child, descendants, is_on, tag, value, whole
@@ -21,7 +22,6 @@ _WRAPPERS = frozenset(
     f"w:{name}" for name in ("sdt", "sdtContent", "customXml", "ins", "moveTo", "smartTag", "body", "subDoc")
 )
 _COLUMNS = 1_000  # of one row, spans counted
-_REPEATED = 5_000_000  # characters of a table that repeat the text of merged cells
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +151,7 @@ class Blocks:
             for (cell,) in rows:  # a frame around text, not a table
                 yield from cell.blocks
             return
-        text = table(_grid(rows))
+        text = table(_grid(rows, self._story.package.in_tables))
         if text:
             yield Block(text)
 
@@ -174,7 +174,7 @@ class Blocks:
         """A table within a cell becomes words: Markdown has no other place for it."""
         for inner in node:
             if tag(inner) == "w:tbl":
-                rows = _grid([list(self._cells(row)) for row in _inside(inner, "w:tr")], repeat=False)
+                rows = _grid([list(self._cells(row)) for row in _inside(inner, "w:tr")])
                 yield Block(flat(rows))
             elif tag(inner) != "w:tcPr":
                 wrapper = ET.Element("w")
@@ -195,23 +195,20 @@ class _Cell:
         return "\n".join(lines if all(lines) and is_listing(lines) else [block.text for block in self.blocks])
 
 
-def _grid(rows: list[list[_Cell]], *, repeat: bool = True) -> list[list[str]]:
-    """The cells' texts; a place that a merged cell covers holds its text too."""
+def _grid(rows: list[list[_Cell]], again: SaidAgain | None = None) -> list[list[str]]:
+    """The cells' texts; where they may be said `again`, a place that a merged cell covers holds its text too."""
     grid: list[list[str]] = []
-    room = _REPEATED
     for row in rows:
         line: list[str] = []
         above = grid[-1] if grid else []
         for cell in row:
             text = cell.text
-            if room <= 0:
-                pass
-            elif repeat and not text and cell.from_above and len(line) < len(above):
-                text = above[len(line)]
-            elif repeat and not text and cell.from_left and line:
-                text = line[-1]
-            room -= (len(text) + len(" | ")) * cell.wide
-            line += [text] * (cell.wide if repeat and room > 0 else 1)
+            if again and not text and cell.from_above and len(line) < len(above):
+                text = again.text(above[len(line)], "tables")
+            elif again and not text and cell.from_left and line:
+                text = again.text(line[-1], "tables")
+            size = len(text) + len(" | ")
+            line += [text] * (1 + (again.times(size, cell.wide - 1, "tables") if again else 0))
         grid.append(line[:_COLUMNS])
     return grid
 

@@ -60,7 +60,7 @@ class Story:
 
     def remark(self, number: str) -> str:
         self.remarked.add(number)
-        author, text = self.comments[number]
+        author, text = (self.package.again.text(said, self.place) for said in self.comments[number])
         return f"[comment{f', {author}' if author else ''}: {text}]"
 
 
@@ -188,7 +188,9 @@ class Inline:
         link = self._story.package.links(self._part).get(number)
         if number and link is None:
             self._story.leave_out("links whose target the file does not name")
-        return link.target if link is not None and link.external else ""
+        if link is None or not link.external:
+            return ""
+        return self._story.package.again.text(link.target, self._story.place)
 
     def _field(self, node: ET.Element, look: Look) -> None:
         match attribute(node, "fldCharType"):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from xml.etree import ElementTree as ET
 
 from glm_mcp.media.documents.ooxml.package import child, is_on, tag, value, whole
-from glm_mcp.media.documents.word.written_numbers import written
+from glm_mcp.media.documents.word.written_numbers import LONGEST_LABEL, written
 from glm_mcp.media.documents.zip_xml import attribute
 
 _LEVELS = 9
@@ -56,6 +56,7 @@ class Numbering:
         abstract: dict[str, ET.Element] = {}
         self._lists: dict[str, _List] = {}
         self._counters: dict[str, list[int | None]] = {}
+        levels: dict[str, dict[int, Level]] = {}  # of each definition, which many lists may share
         if tree is None:
             return
         for element in tree:
@@ -70,7 +71,9 @@ class Numbering:
                 if link and link in by_style:
                     base = by_style[link]
                     shared = attribute(base, "abstractNumId")
-                self._lists[attribute(element, "numId")] = _list(element, base, shared, language)
+                if shared not in levels:
+                    levels[shared] = {} if base is None else _levels(base, language)
+                self._lists[attribute(element, "numId")] = _list(element, levels[shared], shared, language)
 
     def level_of_style(self, number: str, style: str) -> int:
         """The level that a numbering gives to paragraphs of a style."""
@@ -97,18 +100,15 @@ class Numbering:
         return _shown(known.levels, here, level, counters)
 
 
-def _list(element: ET.Element, base: ET.Element | None, shared: str, language: str) -> _List:
-    levels = {} if base is None else _levels(base, language)
+def _list(element: ET.Element, base: dict[int, Level], shared: str, language: str) -> _List:
+    levels = base
     starts: dict[int, int] = {}
     for change in element:
         if tag(change) != "w:lvlOverride":
             continue
         at = whole(attribute(change, "ilvl"))
-        levels |= (
-            dict.fromkeys((at,), level)
-            if (level := next(iter(_levels(change, language).values()), None))
-            else {}
-        )
+        if level := next(iter(_levels(change, language).values()), None):
+            levels = levels | {at: level}
         start = value(change, "w:startOverride")
         if start is not None:
             starts[at] = whole(start, 1)
@@ -116,7 +116,8 @@ def _list(element: ET.Element, base: ET.Element | None, shared: str, language: s
 
 
 def _levels(element: ET.Element, language: str) -> dict[int, Level]:
-    return {whole(attribute(e, "ilvl")): _level(e, language) for e in element if tag(e) == "w:lvl"}
+    numbered = ((whole(attribute(e, "ilvl")), e) for e in element if tag(e) == "w:lvl")
+    return {at: _level(e, language) for at, e in numbered if 0 <= at < _LEVELS}
 
 
 def _level(element: ET.Element, language: str) -> Level:
@@ -131,7 +132,7 @@ def _level(element: ET.Element, language: str) -> Level:
     picture = child(element, "w:lvlPicBulletId") is not None
     return Level(
         form="bullet" if picture else form,
-        text=value(element, "w:lvlText"),
+        text=None if (label := value(element, "w:lvlText")) is None else label[:LONGEST_LABEL],
         start=whole(value(element, "w:start"), 1),
         restart=None if restart is None else whole(restart),
         legal=is_on(element, "w:isLgl"),

@@ -119,14 +119,14 @@ def _address(url: str) -> str:
 
 
 def _marked(pieces: Iterable[Piece]) -> Iterator[str]:
-    merged: list[Piece] = []
+    merged: list[tuple[list[str], Look]] = []
     for text, look in pieces:
         if merged and (merged[-1][1] == look or not text.strip()):
-            merged[-1] = merged[-1][0] + text, merged[-1][1]  # spaces take any look
+            merged[-1][0].append(text)  # spaces take any look
         else:
-            merged.append((text, look))
-    for text, look in merged:
-        yield _dressed(text, look)
+            merged.append(([text], look))
+    for pieces_of_one, look in merged:
+        yield _dressed("".join(pieces_of_one), look)
 
 
 def _dressed(text: str, look: Look) -> str:

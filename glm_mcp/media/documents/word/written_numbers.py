@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+LONGEST_LABEL = 255  # characters around the numbers of a list; it stands before each of its items
+
 _ROMAN = (
     *((1000, "M"), (900, "CM"), (500, "D"), (400, "CD"), (100, "C"), (90, "XC"), (50, "L"), (40, "XL")),
     *((10, "X"), (9, "IX"), (5, "V"), (4, "IV"), (1, "I")),
