@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from time import monotonic  # asyncio's clock; anyio looks for the event loop each time, forty times a call
@@ -11,18 +12,39 @@ import anyio
 
 from glm_mcp.deadline import AWAKE_S, OVERSLEPT_S
 from glm_mcp.errors import Again, GLMError
-from glm_mcp.glm.calls import Job
+from glm_mcp.glm.calls import Job, Work
 from glm_mcp.glm.learnt.health import Health
 from glm_mcp.glm.network.failures import unreached
-from glm_mcp.glm.policy import Ask, End, Leave, Phase, Standing, Wait, in_time, last_wait, next_step
+from glm_mcp.glm.policy import (
+    Ask,
+    End,
+    Leave,
+    Pace,
+    Phase,
+    Standing,
+    Wait,
+    first_byte_s,
+    in_time,
+    last_wait,
+    next_step,
+)
 from glm_mcp.glm.progress import Progress
 from glm_mcp.glm.usage import Meter, Usage
+from glm_mcp.registry import Card
 
 T = TypeVar("T")
 # Statuses, and a code; engines answer so to a grammar or a picture that they cannot take.
 _BROKEN = {500, 501, "500"}
 _ASKED = frozenset({Phase.SILENT, Phase.SPEAKING})
 UNREACHED_S = 20.0  # [guess] a machine that wakes has its network within some ten seconds
+
+
+def beginning(chosen: Card, work: Work[Any], health: Health, pace: Pace) -> Standing:
+    """How a model stands before it is asked."""
+    tokens, media = work.weight(chosen)
+    budget = first_byte_s(health.first_byte_s(chosen), tokens, media) * pace.patience
+    stall = math.inf if work.pauses else max(budget, pace.stall_s)
+    return Standing(chosen, budget, health.usual_s(chosen.id), stall, anew=pace.once, tokens=tokens)
 
 
 class Race(Generic[T]):

@@ -9,15 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import httpx
 import pytest
 from mcp import types
 from mcp.shared.exceptions import MCPError
+from pydantic import SecretStr
 from support import canary
+from support.calls import answering, ask
+from support.calls import client_of as glm_of
 from support.http_server import Names
 from support.processes import Process, environment
 from support.served import asked, client_of, served
 from support.toolkit import chats, text_of
 
+from glm_mcp.errors import ConfigError
 from glm_mcp.glm.learnt.names import MODELS
 from glm_mcp.server.app import App
 from glm_mcp.server.http.auth.tokens import digest, new_token
@@ -316,3 +321,24 @@ async def test_what_a_callers_own_key_is_refused_limits_nobody_else(
         for client in (theirs, theirs, ours):
             assert not (await client.call_tool("chat", given)).is_error
     assert [r.body["max_tokens"] for r in chats(service)] == [1_000, 64, 64, 1_000]
+
+
+async def test_what_an_engine_serves_to_one_key_says_nothing_of_what_it_serves_to_another() -> None:
+    ours = "a-key-of-the-server-itself"
+
+    def gateway(request: httpx.Request) -> httpx.Response:
+        known = request.headers["authorization"] == f"Bearer {ours}"
+        if request.method == "GET":
+            return httpx.Response(200, json={"data": [{"id": "a-large-one"}]} if known else {"data": []})
+        model = json.loads(request.content)["model"]
+        if not known or model != "a-large-one":
+            refusal = {"message": f"The model `{model}` does not exist.", "code": 404}
+            return httpx.Response(404, json={"error": refusal})
+        answer = {"message": {"content": "hello"}, "finish_reason": "stop"}
+        return httpx.Response(200, json={"choices": [answer]})
+
+    base = "http://engine.example:8000/v1"
+    async with glm_of(transport=answering(gateway), GLM_BASE_URL=base, GLM_API_KEY=ours) as glm:
+        with pytest.raises(ConfigError):
+            await ask(glm.apart().keyed(SecretStr("a-key-of-somebody-else")))
+        assert (await ask(glm)).model == "a-large-one"

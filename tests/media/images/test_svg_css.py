@@ -316,7 +316,15 @@ def colour_of(picture: Picture) -> Any:
     return image.getpixel((image.width // 2, image.height // 2))
 
 
-@each("style", [".z" + " g" * 5, ".z ~ rect" + " ~ rect" * 4, ".z > g" + " g > g" * 6, ".z + rect" + " ~ rect + rect" * 6])
+@each(
+    "style",
+    [
+        ".z" + " g" * 5,
+        ".z ~ rect" + " ~ rect" * 4,
+        ".z > g" + " g > g" * 6,
+        ".z + rect" + " ~ rect + rect" * 6,
+    ],
+)
 def test_a_long_selector_that_fits_nothing_takes_no_more_steps_than_there_are_elements(style: str) -> None:
     groups, rects = 60, '<rect width="60" height="40"/>' * 60
     assert middle(f"<style>{style} rect{{fill:red}}</style>{'<g>' * groups}{rects}{'</g>' * groups}") == BLACK
