@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 import anyio
 
 from glm_mcp.deadline import AWAKE_S, OVERSLEPT_S
-from glm_mcp.errors import Again, GLMError
+from glm_mcp.errors import Again, GLMError, QuotaError
 from glm_mcp.glm.calls import Job, Work
 from glm_mcp.glm.learnt.health import Health
 from glm_mcp.glm.network.failures import unreached
@@ -139,7 +139,9 @@ class Race(Generic[T]):
         elif model.card.id in self._unheard:
             self._note(model, "silent")
         else:
-            self.meter.count(self._record(model, "cancelled"), _guessed(model))
+            # The service reads what it was asked, though nobody waits for its first word.
+            read = Usage(model.tokens) if silent and now < late_at and not model.card.draws else None
+            self.meter.count(self._record(model, "cancelled"), read or _guessed(model))
             return
         if now < late_at:
             return
@@ -234,7 +236,9 @@ class Race(Generic[T]):
             for other in self.models:
                 other.out = other.out or other.card.context <= model.card.context
         if error.again is Again.NEVER:
-            self.failure = error
+            # What an account may not spend on a model that the caller has chosen says nothing of its key.
+            of_model = self.job.model and (isinstance(error, QuotaError) or error.code == "1220")
+            self.failure = error.but(about="model") if of_model else error
         elif error.again is Again.GONE:
             self.notes.append(
                 f"{model.card.id} is not to be had ({error.code or error.kind}): not asked for an hour"

@@ -207,6 +207,20 @@ async def test_several_keys_share_the_calls_and_one_that_is_refused_goes_last(
     assert keys(service) == [OURS, OTHER, OTHER, OTHER]
 
 
+@pytest.mark.parametrize("code", ["1113", "1220", "1311"])
+async def test_a_model_that_a_caller_names_and_nobody_pays_for_says_nothing_of_the_key(
+    code: str, of_service: Callable[..., App], service: Simulator
+) -> None:
+    app = of_service(GLM_API_KEYS=OTHER)
+    service.queue(Fault("error", code=code))
+    with anyio.fail_after(60):
+        async with served(app) as url, client_of(url) as client:
+            no = await client.call_tool("chat", {"prompt": "hello", "model": "glm-4-flash-250414"})
+            assert no.is_error
+            assert not (await client.call_tool("chat", {"prompt": "hello"})).is_error
+    assert keys(service) == [OURS, OURS]
+
+
 async def test_what_one_key_may_do_at_once_says_nothing_of_anothers(
     of_service: Callable[..., App], service: Simulator
 ) -> None:
