@@ -17,6 +17,7 @@ from pydantic import SecretStr
 from support import canary
 from support.calls import answering, ask
 from support.calls import client_of as glm_of
+from support.films import Film, make, regular
 from support.http_server import Names
 from support.processes import Process, environment
 from support.served import asked, client_of, served
@@ -27,7 +28,7 @@ from glm_mcp.glm.learnt.names import MODELS
 from glm_mcp.server.app import App
 from glm_mcp.server.http.auth.tokens import digest, new_token
 from glm_mcp.settings import TOOLS
-from glm_mcp.simulator import Fault, Received, Reply, Simulator
+from glm_mcp.simulator import Fault, Received, Reply, Simulator, Switches
 from glm_mcp.simulator.engine.mode import Engine
 
 pytestmark = pytest.mark.anyio
@@ -356,3 +357,27 @@ async def test_what_an_engine_serves_to_one_key_says_nothing_of_what_it_serves_t
         with pytest.raises(ConfigError):
             await ask(glm.apart().keyed(SecretStr("a-key-of-somebody-else")))
         assert (await ask(glm)).model == "a-large-one"
+
+
+async def test_films_of_one_caller_that_are_refused_leave_those_of_another_whole(
+    app_of: Callable[..., App], sim: Simulator
+) -> None:
+    sim.switches = Switches(data_url_videos="refuse")
+    async with served(app_of(remote=True), authenticator=Names()) as url:
+
+        async def sent(whose: str, seconds: int) -> None:
+            who = {"Authorization": f"Bearer {whose}"}
+            film = make(Film(regular(seconds, 5), size=(64, 48)))
+            async with httpx.AsyncClient(headers=who, trust_env=False) as http:
+                uri = (await http.post(f"{url}/files?name=a.mp4", content=film)).json()["uri"]
+            async with client_of(url, **who) as client:
+                answer = await client.call_tool("analyze_video", {"video": uri, "prompt": "What is it?"})
+                assert not answer.is_error, text_of(answer)
+
+        for seconds in (4, 5):
+            await sent("anna", seconds)
+        sim.switches = Switches(data_url_videos="accept")
+        before = len(sim.received)
+        await sent("ben", 6)
+        await sent("anna", 6)
+    assert [r.media[0].kind for r in sim.received[before:]] == ["video", "image"]
