@@ -4,10 +4,11 @@ placeholder.
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 from pathlib import Path
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 # What stands where a value should: a reference that a client was to replace, or the words of an example.
 _PLACEHOLDER = re.compile(
@@ -34,6 +35,18 @@ def unquoted(value: str) -> str:
         if len(value) > 1 and value[0] == first and value[-1] == last and not {first, last} & set(inner):
             return unquoted(inner)
     return value
+
+
+def proxy_secrets() -> tuple[str, ...]:
+    """The passwords of the proxies that the environment names, and each login as it goes to its proxy, which may repeat it."""
+    found: list[str] = []
+    for name, value in os.environ.items():
+        if name.lower().endswith("_proxy"):
+            # A password may hold any character, also an @ or a slash.
+            user, _, password = unquoted(value).rpartition("@")[0].rpartition("://")[2].partition(":")
+            sent = f"{unquote(user)}:{unquote(password)}".encode("utf-8", "replace")
+            found += [password, unquote(password), base64.b64encode(sent).decode()] if password else []
+    return tuple(found)
 
 
 def whole_path(value: Path) -> Path:

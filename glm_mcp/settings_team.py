@@ -19,7 +19,7 @@ from pydantic import (
 )
 
 from glm_mcp.folders import user_folders
-from glm_mcp.setting_values import is_placeholder, server_url, unquoted, whole_path
+from glm_mcp.setting_values import is_placeholder, proxy_secrets, server_url, unquoted, whole_path
 from glm_mcp.settings_file import file_of
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -178,12 +178,14 @@ class TeamSettings(BaseModel):
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """Every key, token and password of these settings: they stand in nothing that is said."""
+        """Every key, token and password of these settings, and of the proxies that are named beside them: they stand in
+        nothing that is said.
+        """
         values = [getattr(self, name) for name in type(self).model_fields]
         held = [v for value in values for v in (value if isinstance(value, tuple) else (value,))]
         words = [v.get_secret_value() for v in held if isinstance(v, SecretStr)]
         password = self.redis_password or ""
-        return (*(w for w in words if not is_placeholder(w)), password, unquote(password))
+        return (*(w for w in words if not is_placeholder(w)), password, unquote(password), *proxy_secrets())
 
     @property
     def secret_files(self) -> tuple[Path, ...]:

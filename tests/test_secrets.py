@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
 import io
 import json
 import logging
@@ -382,3 +384,33 @@ async def test_a_refused_key_is_not_repeated_to_anybody(connect: Connect, sim: S
         with anyio.fail_after(60):
             text = await fail(client, "chat", prompt="hi")
     assert canary.SECRET not in text
+
+
+@each("how", ["reason", "refusal", "answer"])
+async def test_the_login_of_a_proxy_is_told_to_nobody(
+    how: str, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    password = "Proxy/Canary@of-24-characters"
+    sent = base64.b64encode(f"ops:{password}".encode()).decode()
+
+    async def repeat(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        assert sent in head
+        said = f"{sent} {password}"
+        choice = {"message": {"content": said}, "finish_reason": "stop"}
+        body = json.dumps({"choices": [choice]} if how == "answer" else {"error": {"message": said}})
+        status = "200 OK" if how == "answer" else f"407 {said}" if how == "reason" else "403 No"
+        kind = "Content-Type: application/json\r\nConnection: close"
+        writer.write(f"HTTP/1.1 {status}\r\n{kind}\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(repeat, "127.0.0.1") as server:
+        place = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        scheme = "https" if how == "reason" else "http"
+        monkeypatch.setenv(f"{scheme}_proxy", f"http://ops:{password}@{place}")
+        async with connect(GLM_BASE_URL=f"{scheme}://engine.example/v1", GLM_CHAT_MODEL="a-model") as client:
+            told = text_of(await call(client, "chat", prompt="hi"))
+    assert "[key] [key]" in told
+    assert "Canary" not in told
+    assert sent not in told

@@ -92,10 +92,16 @@ class Work(Protocol[T_co]):
     async def attempt(self, card: Card, where: Endpoint, on_words: Callable[[], None]) -> T_co:
         """One try; `on_words` is called at each piece of the answer that arrives."""
 
+    to_fetch: bool
+    """Whether a request that was changed has yet to be fetched for."""
+
     async def adjust_request(self, error: GLMError, card: Card) -> GLMError | None:
         """None where the request was changed for this model after its refusal, so that it may pass now; else what the
         refusal means for the call.
         """
+
+    async def fetch(self) -> None:
+        """Gets what `to_fetch` is about. Raises GLMError."""
 
     def weight(self, card: Card) -> tuple[int, int]:
         """Tokens and bytes of media that a request has for a model."""

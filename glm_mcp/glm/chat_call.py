@@ -59,10 +59,11 @@ class ChatCall:
         self.known, self.dialects = dialects, dict(dialects)
         self.engine = engine
         self._room: dict[str, int] = {}  # model → tokens that its window leaves for this answer
+        self._clamped = set[str]()  # models whose max_tokens was
         self.arrived: Arrived | None = None
         self.pauses = bool(request.functions)  # calls are told when they are whole
         self._refused_forms: dict[str, set[str]] = {}
-        self._inlined = False
+        self._inlined = self.to_fetch = False
         self._odd_schema = False
         self._film_failures = 0
         self._unended = False  # an answer came to its end without saying so
@@ -226,8 +227,10 @@ class ChatCall:
             learnt = self.engine.learn(card.id, error, size_for(card, self.request))
             return error.but(again=Again.NEVER, about="limits") if learnt else error
         dialect = self.dialects.get(card.id, Dialect.of(card))
-        changed = after_refusal(dialect, error, self.request)
+        changed = after_refusal(dialect, error, self.request, clamped=card.id in self._clamped)
         if changed:
+            if changed.maximum_tokens != dialect.maximum_tokens:
+                self._clamped.add(card.id)
             self.dialects[card.id] = changed
             return None
         if error.again is not Again.NEVER or error.code != "1210":
@@ -237,9 +240,7 @@ class ChatCall:
             and self.job.inline
             and not self._inlined
         ):
-            self._inlined = True
-            self.progress.say("the service cannot fetch a picture: downloading it here")
-            self.request = await with_bytes(self.request, self.job.inline, of=(Image,))
+            self._inlined = self.to_fetch = True
             return None
         if not refused_image_form(error, self.request):
             return error
@@ -252,6 +253,12 @@ class ChatCall:
             return error.but(again=Again.NEXT, hint=hint)
         self.dialects[card.id] = replace(dialect, image_form=other)
         return None
+
+    async def fetch(self) -> None:
+        """The bytes of the pictures that the service cannot fetch. Raises GLMError."""
+        self.to_fetch = False
+        self.progress.say("the service cannot fetch a picture: downloading it here")
+        self.request = await with_bytes(self.request, self.job.inline, of=(Image,))
 
     def _in_another_form(self, error: GLMError, card: Card) -> bool:
         """Whether the request was changed after a refusal of a self-hosted engine: fewer tokens for the answer, fewer

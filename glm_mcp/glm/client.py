@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import math
 import random
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
@@ -42,14 +41,14 @@ from glm_mcp.glm.policy import (
     delay,
     ends_call,
     ends_model,
-    first_byte_s,
     of_host,
     unable,
     unable_to_draw,
 )
 from glm_mcp.glm.progress import Progress
-from glm_mcp.glm.race import Race
-from glm_mcp.glm.threads import in_thread
+from glm_mcp.glm.race import Race, beginning
+from glm_mcp.glm.shared import shared_by
+from glm_mcp.glm.threads import in_thread, outside_share
 from glm_mcp.glm.usage import Meter
 from glm_mcp.registry import CHAINS, ENDPOINTS, Card, Endpoint, card, endpoint, place
 from glm_mcp.settings import Settings
@@ -76,16 +75,18 @@ class GLMClient:
         self.key_help = ""  # what whoever runs this can do about a key that is missing or refused
         self.transport = transport or Transport()
         self.home = endpoint(settings.base_url)
-        self.engine = Engine(self.home.url) if self.home.compatible else None
         self._names = Names((settings.chat_model, settings.vision_model, settings.image_model))
         self.meter = Meter(names=self._names)
-        self.shared, self.findings = _shared(settings), findings
+        self.shared, self.findings = shared_by(settings), findings
         self._pace, self._chance = pace or Pace(), chance
         self._counting = anyio.Lock()
         self._learn(self.shared)
 
     def _learn(self, shared: Shared | None) -> None:
-        """Begins to learn how many calls a model takes and how it fares with this key, with other replicas or alone."""
+        """Begins to learn how many calls a model takes and how it fares with this key, with other replicas or alone; and what
+        an engine serves to whoever has it.
+        """
+        self.engine = Engine(self.home.url) if self.home.compatible else None
         secret = f"{self.home.url}\n{self.settings.key or ''}"
         self._account = shared.account(secret, self._pace.rest, self._names) if shared else None
         self.health = self._account.health if self._account else Health(self._pace.rest, names=self._names)
@@ -110,8 +111,11 @@ class GLMClient:
         return made
 
     def counted_apart(self) -> GLMClient:
-        """The same for one call: its meter counts what goes through this one alone, and the whole too."""
+        """The same for one call: its meter counts what goes through this one alone, and the whole too. Its texts are counted
+        in its own order: in a common one all would wait for the threads of one caller.
+        """
         made = copy(self)
+        made._counting = anyio.Lock()  # noqa: SLF001 - its own class
         made.meter, made.engine = Meter(self.meter), self.engine and self.engine.for_call()
         return made
 
@@ -151,7 +155,7 @@ class GLMClient:
 
     async def _run(self, work: Work[T], chain: Sequence[Card], job: Job, progress: Progress) -> Race[T]:
         """Which model. deadline( models( attempts( slot( attempt ) ) ) ); a slot is held for an attempt only."""
-        standings = [self._standing(c, work) for c in chain]
+        standings = [beginning(c, work, self.health, self._pace) for c in chain]
         race: Race[T] = Race(standings, job, health=self.health, meter=self.meter, progress=progress)
         with ends_at(job.deadline, put_off=race.puts_off):
             async with anyio.create_task_group() as asked:
@@ -172,29 +176,40 @@ class GLMClient:
         return race
 
     async def _ask(self, race: Race[T], model: Standing, work: Work[T]) -> None:
-        """Which attempt: one when the model has a place, and again at once where the refused request could be changed."""
-        limiter = self.limiter(model.card.id)
+        """Which attempt: one when the model has a place, and again at once where the refused request could be changed. What has
+        to be fetched for that, which may take long, is fetched without the place.
+        """
         with race.asking(model):
-            async with limiter.slot(race.queues, since=race.started, on_pause=race.looks) as grant:
-                if not race.goes_out(model):
-                    return
-                while (error := await self._try(race, model, work)) is not None:
-                    final = await work.adjust_request(error, model.card)
-                    if final is None:
-                        model.since = monotonic()
-                        continue
-                    grant.refused = isinstance(final, RateLimited)
-                    # Where several of our own calls went out at once, the model is well and we were too many.
-                    self._refused(race, model, final, ill=not grant.refused or grant.level == 1)
-                    grant.pause_s = self.health.of(model.card.id).pauses_until - monotonic()
-                    return
-                grant.served = True
+            while await self._in_place(race, model, work):
+                await work.fetch()
+
+    async def _in_place(self, race: Race[T], model: Standing, work: Work[T]) -> bool:
+        """Whether something is to be fetched, after which the model may be asked again."""
+        limiter = self.limiter(model.card.id)
+        async with limiter.slot(race.queues, since=race.started, on_pause=race.looks) as grant:
+            if not race.goes_out(model):
+                return False
+            while (error := await self._try(race, model, work)) is not None:
+                final = await work.adjust_request(error, model.card)
+                if final is None and work.to_fetch:
+                    race.starts(model)
+                    return True
+                if final is None:
+                    model.since = monotonic()
+                    continue
+                grant.refused = isinstance(final, RateLimited)
+                # Where several of our own calls went out at once, the model is well and we were too many.
+                self._refused(race, model, final, ill=not grant.refused or grant.level == 1)
+                grant.pause_s = self.health.of(model.card.id).pauses_until - monotonic()
+                return False
+            grant.served = True
+        return False
 
     async def _try(self, race: Race[T], model: Standing, work: Work[T]) -> GLMError | None:
         """One try: None when it was answered."""
         where = place(model.card.id, self.home) or self.home
         try:
-            with telemetry.attempt(model.card, where, model.tries, race.deadline) as span:
+            with telemetry.attempt(model.card, where, model.tries, race.deadline) as span, outside_share():
                 result = await work.attempt(model.card, where, lambda: race.speaks(model))
                 telemetry.answered(span, result)
         except GLMError as error:
@@ -220,13 +235,6 @@ class GLMClient:
             error = error.but(again=Again.NEVER, hint=f"{other}{error.hint}")
         wait = delay(model.refusals + 1, error.retry_after, self._chance, self._pace.waits)
         race.refuses(model, error, wait=wait, ends=self._pace.once or ends_model(error, model.tries), ill=ill)
-
-    def _standing(self, chosen: Card, work: Work[Any]) -> Standing:
-        tokens, media = work.weight(chosen)
-        budget = first_byte_s(self.health.first_byte_s(chosen), tokens, media) * self._pace.patience
-        stall = math.inf if work.pauses else max(budget, self._pace.stall_s)
-        usual, once = self.health.usual_s(chosen.id), self._pace.once
-        return Standing(chosen, budget, usual, stall, anew=once, tokens=tokens)
 
     def _look_at(self, model: Standing) -> None:
         """What other calls have met at a model meanwhile."""
@@ -320,11 +328,3 @@ class GLMClient:
         """Another key from now on, of which nothing is known yet."""
         self.settings, self.findings = settings, findings
         self._learn(self.shared)
-
-
-def _shared(settings: Settings) -> Shared | None:
-    if settings.redis_url is None:
-        return None
-    from glm_mcp.glm.shared.share import Shared
-
-    return Shared(settings.redis_url.get_secret_value())

@@ -36,6 +36,7 @@ class DrawCall:
 
     beside = False
     pauses = True
+    to_fetch = False
 
     def __init__(self, post: Post, body: dict[str, Any], *, engine: bool = False) -> None:
         self.post, self.body, self.engine = post, dict(body), engine
@@ -77,6 +78,9 @@ class DrawCall:
         said = error.message.lower()
         changed = ("quality" in said and self._without_hd()) or ("size" in said and self._at_nearest_size())
         return None if changed else error
+
+    async def fetch(self) -> None:
+        """A drawing needs nothing of elsewhere."""
 
     def _without_hd(self) -> bool:
         """Asks for standard quality; whether another was asked for."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from time import monotonic  # asyncio's clock; anyio looks for the event loop each time, forty times a call
@@ -10,19 +11,40 @@ from typing import Any, Generic, TypeVar
 import anyio
 
 from glm_mcp.deadline import AWAKE_S, OVERSLEPT_S
-from glm_mcp.errors import Again, GLMError
-from glm_mcp.glm.calls import Job
+from glm_mcp.errors import Again, GLMError, QuotaError
+from glm_mcp.glm.calls import Job, Work
 from glm_mcp.glm.learnt.health import Health
 from glm_mcp.glm.network.failures import unreached
-from glm_mcp.glm.policy import Ask, End, Leave, Phase, Standing, Wait, in_time, last_wait, next_step
+from glm_mcp.glm.policy import (
+    Ask,
+    End,
+    Leave,
+    Pace,
+    Phase,
+    Standing,
+    Wait,
+    first_byte_s,
+    in_time,
+    last_wait,
+    next_step,
+)
 from glm_mcp.glm.progress import Progress
 from glm_mcp.glm.usage import Meter, Usage
+from glm_mcp.registry import Card
 
 T = TypeVar("T")
 # Statuses, and a code; engines answer so to a grammar or a picture that they cannot take.
 _BROKEN = {500, 501, "500"}
 _ASKED = frozenset({Phase.SILENT, Phase.SPEAKING})
 UNREACHED_S = 20.0  # [guess] a machine that wakes has its network within some ten seconds
+
+
+def beginning(chosen: Card, work: Work[Any], health: Health, pace: Pace) -> Standing:
+    """How a model stands before it is asked."""
+    tokens, media = work.weight(chosen)
+    budget = first_byte_s(health.first_byte_s(chosen), tokens, media) * pace.patience
+    stall = math.inf if work.pauses else max(budget, pace.stall_s)
+    return Standing(chosen, budget, health.usual_s(chosen.id), stall, anew=pace.once, tokens=tokens)
 
 
 class Race(Generic[T]):
@@ -117,7 +139,9 @@ class Race(Generic[T]):
         elif model.card.id in self._unheard:
             self._note(model, "silent")
         else:
-            self.meter.count(self._record(model, "cancelled"), _guessed(model))
+            # The service reads what it was asked, though nobody waits for its first word.
+            read = Usage(model.tokens) if silent and now < late_at and not model.card.draws else None
+            self.meter.count(self._record(model, "cancelled"), read or _guessed(model))
             return
         if now < late_at:
             return
@@ -212,7 +236,9 @@ class Race(Generic[T]):
             for other in self.models:
                 other.out = other.out or other.card.context <= model.card.context
         if error.again is Again.NEVER:
-            self.failure = error
+            # What an account may not spend on a model that the caller has chosen says nothing of its key.
+            of_model = self.job.model and (isinstance(error, QuotaError) or error.code == "1220")
+            self.failure = error.but(about="model") if of_model else error
         elif error.again is Again.GONE:
             self.notes.append(
                 f"{model.card.id} is not to be had ({error.code or error.kind}): not asked for an hour"

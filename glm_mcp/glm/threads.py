@@ -151,6 +151,18 @@ def within_share(share: anyio.Semaphore) -> Iterator[None]:
         _share.reset(token)
 
 
+@contextmanager
+def outside_share() -> Iterator[None]:
+    """Within the block `in_thread` waits for no thread of the caller's: who has a place at a model, for which others wait,
+    must not hold it until their own other work is done.
+    """
+    token = _share.set(None)
+    try:
+        yield
+    finally:
+        _share.reset(token)
+
+
 def _releasing(held: list[Callable[[], object]]) -> Callable[[], None]:
     """Gives back what is held then, from any thread."""
     loop = asyncio.get_running_loop()

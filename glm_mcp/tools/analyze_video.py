@@ -106,9 +106,8 @@ async def _local(deps: Deps, args: VideoArgs, source: Source, words: str, lang: 
     name, sidecar = await subtitles_beside(deps, source) or ("", None)
     file = VideoFile(source, start=start, end=end, sidecar=sidecar, sidecar_name=name)
     deps.progress.say(f"preparing {source.name}")
-    whole = (
-        args.task not in FRAMED and args.max_frames is None and not deps.glm.refused_films.takes_none(card.id)
-    )
+    framed = args.task in FRAMED or args.max_frames is not None
+    whole = not framed and not deps.glm.refused_films.takes_none(card.id, deps.outputs.owner)
     clips = await file.prepare(
         card,
         max_bytes=int(deps.settings.max_video_mb * 1024 * 1024) if whole else 0,
@@ -150,7 +149,8 @@ async def _sent_whole(
 ) -> ToolResult:
     """The answer about the video in one piece. Raises GLMError, about "film" where its frames may pass."""
     digest = await in_thread(lambda: hashlib.sha256(film.data or b"").hexdigest())
-    refusal = deps.glm.refused_films.refusal(card.id, digest)
+    refused, owner = deps.glm.refused_films, deps.outputs.owner
+    refusal = refused.refusal(card.id, owner, digest)
     if refusal is not None:
         raise refusal.but(attempts=())
     asked = _with_subtitles(clip, words, lang)
@@ -160,7 +160,7 @@ async def _sent_whole(
         answer = await ask(deps, args, replace(question, yields_at=yields_at))
     except GLMError as error:
         if error.about == "film":
-            deps.glm.refused_films.add(card.id, digest, error)
+            refused.add(card.id, owner, digest, error)
         elif gave_way(deps, error, yields_at):
             raise error.but(about="film") from error
         raise

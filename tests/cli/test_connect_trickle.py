@@ -10,6 +10,7 @@ import pytest
 from anyio.abc import SocketAttribute, SocketStream
 from support.cases import each
 
+from glm_mcp.cli.connect.results import Order, Receiver
 from glm_mcp.cli.connect.upstream import Upstream
 from glm_mcp.errors import NetworkError
 
@@ -20,13 +21,15 @@ LIMIT_S = 20.0
 
 
 @asynccontextmanager
-async def trickling(head: str, piece: str) -> AsyncIterator[str]:
-    """The address of a server that says `head` to each request, and then `piece` again and again."""
+async def trickling(head: str, piece: str, heard: list[bytes] | None = None) -> AsyncIterator[str]:
+    """The address of a server that says `head` to each request, and then `piece` again and again. `heard`: the requests."""
 
     async def answer(client: SocketStream) -> None:
         async with client:
             try:
-                await client.receive()
+                asked = await client.receive()
+                if heard is not None:
+                    heard.append(asked)
                 await client.send(head.encode())
                 while True:
                     await client.send(piece.encode())
@@ -77,3 +80,19 @@ async def test_an_answer_that_trickles_without_end_is_given_up(
                 await asks(upstream)
         finally:
             await upstream.close()
+
+
+async def test_the_files_of_a_result_have_the_time_of_one_together() -> None:
+    texts = [f"glm://outputs/{n:024x} (http://glm.example/outputs/{n:024x})" for n in range(5)]
+    result = {"content": [{"type": "text", "text": text} for text in texts]}
+    heard = list[bytes]()
+    async with trickling(f"{OK}Content-Length: 1000000\r\n\r\n", " ", heard) as url:
+        upstream = Upstream(url, None, longest_s=0.3)
+        receiver = Receiver(upstream, None, None)  # type: ignore[arg-type]  # nothing comes to be written
+        try:
+            with anyio.fail_after(LIMIT_S):
+                told = await receiver.local(result, Order())
+        finally:
+            await upstream.close()
+    assert str(told).count("is not saved here") == 5
+    assert len(heard) == 1

@@ -288,6 +288,23 @@ async def test_max_tokens_are_not_clamped_twice(sim: Simulator) -> None:
     assert len(sim.received) == 2
 
 
+@pytest.mark.parametrize(("fewer", "tries"), [(1, 2), (100_000, 1)])
+async def test_a_service_that_takes_fewer_tokens_each_time_is_not_asked_on_and_on(
+    fewer: int, tries: int
+) -> None:
+    asked: list[int] = []
+
+    def refuse(request: httpx.Request) -> httpx.Response:
+        asked.append(json.loads(request.content)["max_tokens"])
+        said = f"max_tokens参数非法：限制数值范围[1,{asked[-1] - fewer}]"
+        return httpx.Response(400, json={"error": {"code": "1210", "message": said}})
+
+    async with client_of(transport=answering(refuse)) as client:
+        with pytest.raises(InvalidRequest):
+            await ask(client, model=T, max_tokens=100_000)
+    assert len(asked) == tries
+
+
 async def test_a_clamp_for_one_model_does_not_bind_the_next(sim: Simulator) -> None:
     limit = "max_tokens参数非法：限制数值范围[1,512]"
     sim.queue(Fault("error", code="1210", message=limit), Fault("error", code="1305", model=T, times=0))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import socket
 
@@ -275,3 +276,37 @@ async def test_the_head_and_the_body_of_a_request_go_out_together() -> None:
     assert error.status == 400
     assert f"content-length: {len(body)}".encode() in head.lower()
     assert body.endswith(b"}")
+
+
+@each("stream", [False, True])
+@each("behind", ["another answer", "what is no HTTP"])
+async def test_what_comes_behind_an_answer_is_not_taken_for_that_to_the_next_call(
+    behind: str, *, stream: bool
+) -> None:
+    def answer(text: str) -> bytes:
+        said = {"content": text}
+        choice = {"finish_reason": "stop", "delta" if stream else "message": said}
+        body = json.dumps({"choices": [choice]}).encode()
+        body = b"data: " + body + b"\n\ndata: [DONE]\n\n" if stream else body
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: " + (
+            b"text/event-stream" if stream else b"application/json"
+        )
+        return head + f"\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                head = (await reader.readuntil(b"\r\n\r\n")).lower()
+                size = int(head.partition(b"content-length: ")[2].partition(b"\r\n")[0])
+                asked = json.loads(await reader.readexactly(size))["messages"][-1]["content"]
+                more = answer(f"more for {asked}") if behind == "another answer" else b"}}"
+                writer.write(answer(f"for {asked}") + more)
+                await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(talk, "127.0.0.1") as server:
+        base = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/api/paas/v4"
+        async with client_of(GLM_BASE_URL=base) as client:
+            for who in ("anna", "ben", "carla"):
+                answered = await ask(client, who, model=T)
+                assert (answered.text, len(answered.attempts)) == (f"for {who}", 1)

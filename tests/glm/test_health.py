@@ -199,8 +199,18 @@ def test_whatever_happens_rests_pauses_and_budgets_stay_within_their_bounds(
 def test_a_model_that_refused_films_on_a_bad_day_is_asked_for_them_again(clock: Clock) -> None:
     films, why = RefusedFilms(card, clock=clock), InvalidRequest("the service refused a parameter")
     for film in ("one", "another"):
-        films.add(V6, film, why)
-    assert films.takes_none(V6)
+        films.add(V6, "anna", film, why)
+    assert films.takes_none(V6, "anna")
     clock.now += GONE_S + 1
-    assert not films.takes_none(V6)
-    assert films.refusal(V6, "one") is None
+    assert not films.takes_none(V6, "anna")
+    assert films.refusal(V6, "anna", "one") is None
+
+
+def test_the_films_of_one_caller_say_nothing_of_anothers(clock: Clock) -> None:
+    films, why = RefusedFilms(card, clock=clock), InvalidRequest("the service refused a parameter")
+    for film in ("one", "another", "a third"):
+        films.add(V6, "anna", film, why)
+    assert not films.takes_none(V6, "ben")
+    assert films.refusal(V6, "ben", "one") is None
+    films.add(V6, "carla", "one more", why)
+    assert films.takes_none(V6, "ben")

@@ -9,13 +9,16 @@ import anyio
 import anyio.from_thread
 import anyio.lowlevel
 import pytest
+from support.calls import V6, T, ask, client_of, png
 
+from glm_mcp.glm.messages import LONG_TEXT, Image
 from glm_mcp.glm.threads import in_thread, within_share
 from glm_mcp.media.detect import detect
 from glm_mcp.media.images.prepare import prepare_image
 from glm_mcp.media.types import Source
 from glm_mcp.registry import CARDS
 from glm_mcp.samples import FOLDER
+from glm_mcp.simulator import Simulator
 
 pytestmark = pytest.mark.anyio
 LIMIT_S = 10.0
@@ -93,3 +96,39 @@ async def test_a_picture_that_is_decoded_counts_among_its_callers_threads() -> N
             while not share.statistics().tasks_waiting:
                 await anyio.lowlevel.checkpoint()
             share.release()
+
+
+async def test_nobody_waits_until_the_threads_of_another_are_free() -> None:
+    share = anyio.Semaphore(0)
+    with Simulator() as sim, anyio.fail_after(LIMIT_S):
+        async with client_of(sim) as client, anyio.create_task_group() as group:
+            with within_share(share):
+                group.start_soon(ask, client.counted_apart(), "word " * LONG_TEXT)
+            while not share.statistics().tasks_waiting:
+                await anyio.lowlevel.checkpoint()
+            assert (await ask(client.counted_apart(), "hello", model=T)).text
+            group.cancel_scope.cancel()
+
+
+async def test_a_place_at_a_model_is_not_held_until_threads_of_its_caller_are_free() -> None:
+    with Simulator() as sim, anyio.fail_after(LIMIT_S):
+        async with client_of(sim, GLM_MAX_CONCURRENCY="1") as client:
+            with within_share(anyio.Semaphore(0)):
+                assert (await ask(client, "what is it", png(), model=V6)).text
+
+
+async def test_a_place_at_a_model_is_not_held_while_a_picture_is_fetched() -> None:
+    fetching, fetched = anyio.Event(), anyio.Event()
+
+    async def inline(_: object) -> Image:
+        fetching.set()
+        await fetched.wait()
+        return png()
+
+    far = Image("far.png", url="https://far.example/a.png")
+    with Simulator() as sim, anyio.fail_after(LIMIT_S):
+        async with client_of(sim, GLM_MAX_CONCURRENCY="1") as client, anyio.create_task_group() as group:
+            group.start_soon(partial(ask, client, "what is it", far, model=V6, inline=inline))
+            await fetching.wait()
+            assert (await ask(client, "and this", png(), model=V6)).text
+            fetched.set()

@@ -326,6 +326,21 @@ async def test_who_hangs_up_before_the_end_is_charged_for_what_was_written(
                 await anyio.sleep(0.01)
 
 
+async def test_who_hangs_up_before_the_first_word_is_charged_for_what_was_asked(
+    app_of: Callable[..., App], sim: Simulator
+) -> None:
+    app, ada = app_of(remote=True), replace(ADA, tokens_per_day=10**6)
+    sim.queue(Fault("hang"))
+    with anyio.fail_after(20):
+        async with served(app, authenticator=Lets(ada)) as url, client_of(url) as client:
+            async with anyio.create_task_group() as calls:
+                calls.start_soon(client.call_tool, "chat", {"prompt": "word " * 300})
+                await anyio.to_thread.run_sync(sim.wait_received, 1)
+                calls.cancel_scope.cancel()
+            while (await app.admission.standing(ada)).tokens_today < 300:  # noqa: ASYNC110 - once the server has heard of it
+                await anyio.sleep(0.01)
+
+
 async def test_a_wrong_argument_and_a_failed_call_leave_no_place_behind(
     app_of: Callable[..., App], sim: Simulator
 ) -> None:

@@ -9,20 +9,26 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import httpx
 import pytest
 from mcp import types
 from mcp.shared.exceptions import MCPError
+from pydantic import SecretStr
 from support import canary
+from support.calls import answering, ask
+from support.calls import client_of as glm_of
+from support.films import Film, make, regular
 from support.http_server import Names
 from support.processes import Process, environment
 from support.served import asked, client_of, served
 from support.toolkit import chats, text_of
 
+from glm_mcp.errors import ConfigError
 from glm_mcp.glm.learnt.names import MODELS
 from glm_mcp.server.app import App
 from glm_mcp.server.http.auth.tokens import digest, new_token
 from glm_mcp.settings import TOOLS
-from glm_mcp.simulator import Fault, Received, Reply, Simulator
+from glm_mcp.simulator import Fault, Received, Reply, Simulator, Switches
 from glm_mcp.simulator.engine.mode import Engine
 
 pytestmark = pytest.mark.anyio
@@ -202,6 +208,20 @@ async def test_several_keys_share_the_calls_and_one_that_is_refused_goes_last(
     assert keys(service) == [OURS, OTHER, OTHER, OTHER]
 
 
+@pytest.mark.parametrize("code", ["1113", "1220", "1311"])
+async def test_a_model_that_a_caller_names_and_nobody_pays_for_says_nothing_of_the_key(
+    code: str, of_service: Callable[..., App], service: Simulator
+) -> None:
+    app = of_service(GLM_API_KEYS=OTHER)
+    service.queue(Fault("error", code=code))
+    with anyio.fail_after(60):
+        async with served(app) as url, client_of(url) as client:
+            no = await client.call_tool("chat", {"prompt": "hello", "model": "glm-4-flash-250414"})
+            assert no.is_error
+            assert not (await client.call_tool("chat", {"prompt": "hello"})).is_error
+    assert keys(service) == [OURS, OURS]
+
+
 async def test_what_one_key_may_do_at_once_says_nothing_of_anothers(
     of_service: Callable[..., App], service: Simulator
 ) -> None:
@@ -316,3 +336,48 @@ async def test_what_a_callers_own_key_is_refused_limits_nobody_else(
         for client in (theirs, theirs, ours):
             assert not (await client.call_tool("chat", given)).is_error
     assert [r.body["max_tokens"] for r in chats(service)] == [1_000, 64, 64, 1_000]
+
+
+async def test_what_an_engine_serves_to_one_key_says_nothing_of_what_it_serves_to_another() -> None:
+    ours = "a-key-of-the-server-itself"
+
+    def gateway(request: httpx.Request) -> httpx.Response:
+        known = request.headers["authorization"] == f"Bearer {ours}"
+        if request.method == "GET":
+            return httpx.Response(200, json={"data": [{"id": "a-large-one"}]} if known else {"data": []})
+        model = json.loads(request.content)["model"]
+        if not known or model != "a-large-one":
+            refusal = {"message": f"The model `{model}` does not exist.", "code": 404}
+            return httpx.Response(404, json={"error": refusal})
+        answer = {"message": {"content": "hello"}, "finish_reason": "stop"}
+        return httpx.Response(200, json={"choices": [answer]})
+
+    base = "http://engine.example:8000/v1"
+    async with glm_of(transport=answering(gateway), GLM_BASE_URL=base, GLM_API_KEY=ours) as glm:
+        with pytest.raises(ConfigError):
+            await ask(glm.apart().keyed(SecretStr("a-key-of-somebody-else")))
+        assert (await ask(glm)).model == "a-large-one"
+
+
+async def test_films_of_one_caller_that_are_refused_leave_those_of_another_whole(
+    app_of: Callable[..., App], sim: Simulator
+) -> None:
+    sim.switches = Switches(data_url_videos="refuse")
+    async with served(app_of(remote=True), authenticator=Names()) as url:
+
+        async def sent(whose: str, seconds: int) -> None:
+            who = {"Authorization": f"Bearer {whose}"}
+            film = make(Film(regular(seconds, 5), size=(64, 48)))
+            async with httpx.AsyncClient(headers=who, trust_env=False) as http:
+                uri = (await http.post(f"{url}/files?name=a.mp4", content=film)).json()["uri"]
+            async with client_of(url, **who) as client:
+                answer = await client.call_tool("analyze_video", {"video": uri, "prompt": "What is it?"})
+                assert not answer.is_error, text_of(answer)
+
+        for seconds in (4, 5):
+            await sent("anna", seconds)
+        sim.switches = Switches(data_url_videos="accept")
+        before = len(sim.received)
+        await sent("ben", 6)
+        await sent("anna", 6)
+    assert [r.media[0].kind for r in sim.received[before:]] == ["video", "image"]

@@ -389,6 +389,25 @@ def test_a_client_that_reads_nothing_is_let_go() -> None:
         until(lambda: ended)
 
 
+def test_a_client_that_reads_slowly_gets_all() -> None:
+    pieces = 30
+
+    async def talks(scope: Any, receive: Any, send: Any) -> None:
+        assert scope["type"] == "http"
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for _ in range(pieces):
+            await send({"type": "http.response.body", "body": b"x" * 1_000_000, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    get, got, paused = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", 0, 0
+    with serving(talks, Limits(send_s=SHORT_S)) as address, opened(address, head=get) as connection:
+        while got < pieces * 1_000_000:
+            got += len(connection.recv(65_536) or pytest.fail(f"closed after {got:,} bytes"))
+            if got // 3_000_000 > paused:  # a line that takes several times as long for the whole
+                paused += 1
+                time.sleep(SHORT_S / 2)
+
+
 def test_a_client_that_sends_on_and_on_and_reads_no_answer_is_let_go(guarded: App) -> None:
     body = json.dumps({**LIST, "params": {"_meta": {"filler": "x" * 80_000}}}).encode()
     head = (

@@ -138,7 +138,8 @@ class Bridge:
             if token is not None:
                 await self._lines.send({"jsonrpc": "2.0", "method": "notifications/progress", "params": told})
 
-        sent, told = await self._calls.there(params, say)
+        with self._upstream.in_time():
+            sent, told = await self._calls.there(params, say)
         answer = await self._forwarded({**message, "params": sent})
         if isinstance(answer.get("result"), dict):
             answer = {**answer, "result": await self._calls.receiver.local(answer["result"], told)}

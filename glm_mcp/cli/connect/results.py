@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import anyio
+
 from glm_mcp.cli.connect.upstream import Upstream
 from glm_mcp.errors import GLMError
 from glm_mcp.glm.threads import in_thread
@@ -50,10 +52,10 @@ class Receiver:
         notes = list(order.notes)
         made, whole = await in_thread(_named, result)
         paths: dict[str, Path] = {}
-        left = FILES_BYTES
+        left, until = FILES_BYTES, anyio.current_time() + self._upstream.longest_s
         for ident in [*made, *whole][:FILES_MAX]:
             try:
-                data, name = await self._upstream.download(f"/outputs/{ident}", left)
+                data, name = await self._upstream.download(f"/outputs/{ident}", left, until)
                 left -= len(data)
                 paths[ident] = await self._put(data, name, order, kept=ident in whole or order.kept)
             except GLMError as error:

@@ -89,11 +89,13 @@ class SessionLost(Exception):
 
 
 class Upstream:
-    """One server. `base`: its address without /mcp. `longest_s`: from a request to the end of its answer."""
+    """One server. `base`: its address without /mcp. `longest_s`: from a request to the end of its answer, and likewise for
+    all files of a call that are sent, and for all that are fetched.
+    """
 
     def __init__(self, base: str, token: str | None, *, longest_s: float = LONGEST_S) -> None:
         self.base = base
-        self._token, self._longest_s = token, longest_s
+        self._token, self.longest_s = token, longest_s
         self._made: httpx.AsyncClient | None = None
 
     async def close(self) -> None:
@@ -151,24 +153,31 @@ class Upstream:
             raise self._no_server()
         return uri
 
-    async def download(self, path: str, most: int) -> tuple[bytes, str]:
-        """A file of at most so many bytes, and its name. Raises GLMError."""
-        async with self._request("GET", path, most=min(most, DOWNLOAD_BYTES)) as response:
+    @contextmanager
+    def in_time(self) -> Iterator[None]:
+        """Bounds what takes several requests. Raises NetworkError where it takes longer."""
+        with self._failing(), anyio.fail_after(self.longest_s):
+            yield
+
+    async def download(self, path: str, most: int, until: float = math.inf) -> tuple[bytes, str]:
+        """A file of at most so many bytes, and its name. `until`: on anyio's clock. Raises GLMError."""
+        async with self._request("GET", path, most=min(most, DOWNLOAD_BYTES), until=until) as response:
             with self._failing():
                 body = await response.aread()
             return body, _name(response.headers.get("content-disposition", ""))
 
     @asynccontextmanager
     async def _request(
-        self, method: str, path: str, *, most: int = ANSWER_BYTES, **given: Any
+        self, method: str, path: str, *, most: int = ANSWER_BYTES, until: float = math.inf, **given: Any
     ) -> AsyncIterator[httpx.Response]:
-        """A response of success, or one that carries a message of the protocol. `most`: bytes that it may have.
+        """A response of success, or one that carries a message of the protocol. `most`: bytes that it may have;
+        `until`: when it ends at the latest.
 
         Raises GLMError, SessionLost.
         """
         from glm_mcp.cli.connect.bounded import Bounded
 
-        until = anyio.current_time() + self._longest_s
+        until = min(until, anyio.current_time() + self.longest_s)
         with self._failing(), anyio.fail_at(until):
             client = self._client()
             given["headers"] = {**self._own(), **given.get("headers", {})}

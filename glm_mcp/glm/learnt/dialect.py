@@ -14,15 +14,19 @@ _NAMES_NOTHING = re.compile(r"check the documentation|请检查文档")  # the w
 _FILM = re.compile(r"视频|video", re.IGNORECASE)
 
 
-def after_refusal(dialect: Dialect, error: GLMError, request: ChatRequest) -> Dialect | None:
-    """The dialect to try after a refusal of a request's shape; None where no change of it helps. Each change is made once."""
+def after_refusal(
+    dialect: Dialect, error: GLMError, request: ChatRequest, *, clamped: bool = False
+) -> Dialect | None:
+    """The dialect to try after a refusal of a request's shape; None where no change of it helps. Each change is made once.
+    `clamped`: max_tokens was, in this call: a service may name fewer each time, by the hundred thousand.
+    """
     if error.code not in {"1210", "1213", "1214", "1215"}:
         return None
     said = error.message
     if dialect.tool_role and any(m.role == "tool" for m in request.messages):
         return replace(dialect, tool_role=False)
     limit = _MAX_TOKENS.search(said)
-    if limit and int(limit[1]) < (dialect.maximum_tokens or float("inf")):
+    if limit and not clamped and 0 < int(limit[1]) < (dialect.maximum_tokens or float("inf")):
         return replace(dialect, maximum_tokens=int(limit[1]))
     if always_thinks(error) and not dialect.effort:
         return replace(dialect, effort=True)

@@ -131,7 +131,8 @@ class Health:
 
 class RefusedFilms:
     """Which models take no whole films: by their card, or refused here of late. One odd film says little: only two different
-    ones speak for all; and nothing those that came with too many words, which any caller may write.
+    ones of one owner speak for that owner, and those of two for all; and nothing those that came with too many words, which
+    any caller may write. `owner`: whose film it is.
     """
 
     def __init__(
@@ -141,24 +142,25 @@ class RefusedFilms:
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self._card, self._names, self._clock = card, names or Names(), clock
-        self._films: dict[str, dict[str, tuple[GLMError, float]]] = {}
+        self._films: dict[str, dict[tuple[str, str], tuple[GLMError, float]]] = {}
 
-    def add(self, model: str, digest: str, why: GLMError) -> None:
+    def add(self, model: str, owner: str, digest: str, why: GLMError) -> None:
         if isinstance(why, TooLong):
             return
         films = self._films.setdefault(self._names(model), {})
-        films[digest] = why, self._clock()
+        films[owner, digest] = why, self._clock()
         if len(films) > FILMS:
             del films[next(iter(films))]
 
-    def refusal(self, model: str, digest: str) -> GLMError | None:
+    def refusal(self, model: str, owner: str, digest: str) -> GLMError | None:
         """Why this very film was refused before."""
-        return self._of_late(self._names(model)).get(digest)
+        return self._of_late(self._names(model)).get((owner, digest))
 
-    def takes_none(self, model: str) -> bool:
-        films = self._of_late(model)  # what several models have together speaks for none
-        return not self._card(model).video_data or len(films) > 1
+    def takes_none(self, model: str, owner: str) -> bool:
+        # What several models have together speaks for none.
+        owners = [whose for whose, _ in self._of_late(model)]
+        return not self._card(model).video_data or owners.count(owner) > 1 or len({*owners}) > 1
 
-    def _of_late(self, name: str) -> dict[str, GLMError]:
+    def _of_late(self, name: str) -> dict[tuple[str, str], GLMError]:
         since = self._clock() - GONE_S
         return {film: why for film, (why, at) in self._films.get(name, {}).items() if at > since}

@@ -14,7 +14,7 @@ import httpx
 from socksio.exceptions import SOCKSError
 
 from glm_mcp.glm.network.proxy import Proxy
-from glm_mcp.glm.network.together import Together
+from glm_mcp.glm.network.together import Stream, Together
 
 CONNECT_S = 10.0  # the vendor's SDK waits 8
 KEEP_S = 30.0  # an idle connection
@@ -52,6 +52,21 @@ class Connection(httpx.AsyncHTTPTransport):
                     raise
                 raise httpx.ProxyError(steps.says(), request=request) from error
         raise httpx.ProxyError(f"it opened no way within {CONNECT_S:.0f} s", request=request)
+
+    async def is_quiet(self) -> bool:
+        """Whether nothing came behind the last answer: it would be taken for the answer to the next request, which may be of
+        another caller.
+        """
+        for kept in self._pool.connections:
+            inner: Any = kept
+            while hasattr(inner, "_connection"):  # that of a proxy holds another
+                inner = inner._connection  # noqa: SLF001 - httpcore tells nobody what it has read
+            parser, stream = getattr(inner, "_h11_state", None), getattr(inner, "_network_stream", None)
+            if parser is not None and parser.trailing_data[0]:
+                return False
+            if isinstance(stream, Stream) and kept.is_idle() and not await stream.is_quiet():
+                return False
+        return True
 
 
 class _Steps:

@@ -52,9 +52,12 @@ class Pools(httpx.AsyncBaseTransport):
         response.stream = _Answer(response.stream, self, connection)
         return response
 
-    def rests(self, connection: Connection) -> None:
+    async def rests(self, connection: Connection) -> None:
         """The answer has been read, or nobody wants it any more."""
-        self._idle.append((anyio.current_time(), connection))
+        if await connection.is_quiet():
+            self._idle.append((anyio.current_time(), connection))
+        else:
+            await connection.aclose()
 
     async def _close_old(self) -> None:
         while self._idle and anyio.current_time() - self._idle[0][0] > KEEP_S:
@@ -84,7 +87,8 @@ class _Answer(httpx.AsyncByteStream):
             await self._stream.aclose()
         finally:
             if connection is not None:
-                self._pools.rests(connection)
+                with anyio.CancelScope(shield=True):
+                    await self._pools.rests(connection)
 
 
 def asking(url: str, **given: Any) -> httpx.AsyncClient:

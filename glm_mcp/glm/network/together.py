@@ -10,9 +10,11 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
+import anyio
 import anyio.lowlevel
 import httpcore
 
+LOOKS = 4  # turns of the event loop, in which what has come is seen
 LARGE = 65_536  # bytes from which on a piece goes out by itself, rather than be copied
 # Lines that are milliseconds of work where each is a chunk; 64 KB have 256 by chance.
 _TURN = re.compile(rb"(?:[^\n]*\n){64}")
@@ -32,10 +34,10 @@ class Together(httpcore.AnyIOBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        return _Stream(await super().connect_tcp(host, port, timeout, local_address, socket_options))
+        return Stream(await super().connect_tcp(host, port, timeout, local_address, socket_options))
 
 
-class _Stream(httpcore.AsyncNetworkStream):
+class Stream(httpcore.AsyncNetworkStream):
     def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
         self._stream = stream
         self._held = b""
@@ -61,6 +63,25 @@ class _Stream(httpcore.AsyncNetworkStream):
         self._unread = found[end:]
         return found[:end]
 
+    async def is_quiet(self) -> bool:
+        """Whether nothing has come that nobody has read, and the other side has not closed. It does not wait."""
+        if self._unread:
+            return False
+        came = False
+
+        async def look() -> None:
+            nonlocal came
+            with suppress(httpcore.NetworkError):
+                await self._stream.read(1)
+            came = True
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(look)
+            for _ in range(LOOKS):
+                await anyio.lowlevel.checkpoint()
+            group.cancel_scope.cancel()
+        return not came
+
     async def _flush(self, timeout: float | None) -> None:  # noqa: ASYNC109 - as above
         held, self._held = self._held, b""
         if held:
@@ -72,7 +93,7 @@ class _Stream(httpcore.AsyncNetworkStream):
         server_hostname: str | None = None,
         timeout: float | None = None,  # noqa: ASYNC109 - as above
     ) -> httpcore.AsyncNetworkStream:
-        return _Stream(await self._stream.start_tls(ssl_context, server_hostname, timeout))
+        return Stream(await self._stream.start_tls(ssl_context, server_hostname, timeout))
 
     async def aclose(self) -> None:
         await self._stream.aclose()

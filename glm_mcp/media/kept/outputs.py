@@ -97,21 +97,21 @@ class Outputs:
         self.cwd = cwd
         self._own = Path(os.path.realpath(data))
         self._cache = Cache(cache, max_bytes=max_bytes, max_age_days=max_age_days, clock=clock)
-        self._owner = owner
+        self.owner = owner
         self._written: dict[Path, None] = {}  # the last files that were written for the user
-        self.uploads = Uploads(self._cache, self._owner, quota)
+        self.uploads = Uploads(self._cache, self.owner, quota)
 
     def for_owner(self, owner: str) -> Self:
         """The files of another owner, 16 hex digits, in the same folders."""
         theirs = copy.copy(self)
-        theirs._owner = owner  # noqa: SLF001 - of the copy
+        theirs.owner = owner
         theirs.uploads = self.uploads.for_owner(owner)
         return theirs
 
     @property
     def place(self) -> Path:
         """Where kept results lie, once there are any."""
-        return self._cache.root / OUTPUTS / self._owner
+        return self._cache.root / OUTPUTS / self.owner
 
     # Files for the user
 
@@ -178,7 +178,7 @@ class Outputs:
         shown = safe_name(
             shown if shown.lower().endswith(suffix.lower()) else shown + suffix, limit=_NAME_BYTES
         )
-        self._cache.put(OUTPUTS, self._owner, f"{ident}.{shown}", raw)
+        self._cache.put(OUTPUTS, self.owner, f"{ident}.{shown}", raw)
         return ident
 
     def kept(self, ident: str) -> tuple[Path, bytes]:
@@ -199,7 +199,7 @@ class Outputs:
         """A file that a result's link leads to, opened for reading: one that is kept, one that this process wrote, or one in
         the folder where results go. Raises NotFound for any other.
         """
-        if path.parent in (self.place, self._cache.used(OUTPUTS, self._owner)):
+        if path.parent in (self.place, self._cache.used(OUTPUTS, self.owner)):
             found, file = self.open(path.name.partition(".")[0])
             if found == path:
                 return found, file
@@ -213,14 +213,14 @@ class Outputs:
     def find(self, ident: str) -> Path:
         """Where a kept file lies. `ident`: an id or its glm://outputs/ URI. Raises NotFound."""
         plain = kept_id(ident)
-        for entry in self._cache.entries(OUTPUTS, self._owner, f"{plain}.") if _ID.fullmatch(plain) else ():
+        for entry in self._cache.entries(OUTPUTS, self.owner, f"{plain}.") if _ID.fullmatch(plain) else ():
             return entry.path
         raise _gone(ident)
 
     def list(self) -> list[Kept]:
         """What is kept and has not expired, newest first."""
         kept = []
-        for entry in self._cache.entries(OUTPUTS, self._owner):
+        for entry in self._cache.entries(OUTPUTS, self.owner):
             ident, _, name = entry.name.partition(".")
             if _ID.fullmatch(ident) and name:
                 kept.append(Kept(ident, name, entry.size, entry.modified))
@@ -232,11 +232,11 @@ class Outputs:
         Raises ConfigError.
         """
         raw = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
-        self._cache.put(PARTS, self._owner, _part(key), raw)
+        self._cache.put(PARTS, self.owner, _part(key), raw)
 
     def recall(self, key: str) -> dict[str, Any] | None:
         """What was remembered under `key`; None when nothing is, or it has expired or is damaged."""
-        path = self._cache.folder(PARTS, self._owner) / _part(key)
+        path = self._cache.folder(PARTS, self.owner) / _part(key)
         try:
             if path.stat().st_mtime < self._cache.clock() - self._cache.max_age_s[PARTS]:
                 return None

@@ -47,8 +47,8 @@ class Keys:
         try:
             chosen = self._learnt(name, glm).keyed(caller.key) if caller.key else self._more.get(name, glm)
             yield chosen.counted_apart()
-        except (AuthError, QuotaError):
-            if not caller.key:
+        except (AuthError, QuotaError) as error:
+            if not caller.key and error.about != "model":
                 self._unwell[name] = time.monotonic() + UNWELL_S
             raise
         finally:

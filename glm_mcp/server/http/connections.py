@@ -43,6 +43,7 @@ HEAD_LINES = 128  # also behind a body; reading many short ones takes longer tha
 BEHIND_BYTES = 1024 * 1024  # sent behind a request that is not answered yet
 PIECES = 2_000  # of a body, however small; of more, each has as many bytes as this in the middle:
 PIECE_BYTES = 64
+TAKEN_BYTES = 1024 * 1024  # that a client takes within the time for that
 TICKS = 4  # looks at the connections within the shortest of the times
 
 
@@ -89,9 +90,11 @@ class Connection(H11Protocol):
 
     watch: Watch
     conn: _Reading
+    writes: JoinedWrites
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(cast("asyncio.Transport", JoinedWrites(transport)))
+        self.writes = JoinedWrites(transport)
+        super().connection_made(cast("asyncio.Transport", self.writes))
         if not self.watch.add(self):
             self._say(
                 503, "overloaded", "overloaded: too many connections are open. Connect again in a moment."
@@ -124,11 +127,12 @@ class Connection(H11Protocol):
 
     def place(self) -> tuple[str, int]:
         """What it waits for, and a number that changes with each request: "headers", "between" two requests, the "rest" of a
-        body whose answer has been given, a client that leaves it "unread", or anything "else".
+        body whose answer has been given, a client that leaves it "unread", or anything "else". One that reads slowly gets on:
+        there the number changes with what it has taken.
         """
         number = id(self.cycle)
         if self.flow.write_paused or (self.transport.is_closing() and self.transport.get_write_buffer_size()):
-            return "unread", number
+            return "unread", self.writes.taken // TAKEN_BYTES
         if self.conn.their_state is h11.IDLE:
             partly = bool(self.conn.trailing_data[0])
             return ("headers" if self.cycle is None or partly else "between"), number

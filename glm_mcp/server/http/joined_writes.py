@@ -15,6 +15,12 @@ class JoinedWrites:
         self._transport = transport
         self._loop = asyncio.get_running_loop()
         self._pieces: list[bytes] = []
+        self._written = 0
+
+    @property
+    def taken(self) -> int:
+        """Bytes of all that was written which the other side, or the system, has by now."""
+        return self._written - self._transport.get_write_buffer_size()
 
     def write(self, data: bytes) -> None:
         if data and not self._pieces:
@@ -33,6 +39,7 @@ class JoinedWrites:
         if self._pieces:
             data = b"".join(self._pieces)
             self._pieces.clear()
+            self._written += len(data)
             self._transport.write(data)
 
     def __getattr__(self, name: str) -> Any:

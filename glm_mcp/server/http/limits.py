@@ -19,7 +19,7 @@ class Limits:
     `connections`, requests without a token that bring a body have an eighth, and `uploads` of one caller come in at once.
 
     `header_s`: from a connection's first byte to the end of its headers. `body_s`: in which a body must get on by
-    `SMALL` bytes or end. `send_s`: for a client to take what has been written. `linger_s`: for the rest of a body that
+    `SMALL` bytes or end. `send_s`: for a client to take 1 MB of what has been written. `linger_s`: for the rest of a body that
     has been refused, whose client would otherwise not hear why. `drain_s`: for calls in flight after a signal.
     """
 
