@@ -53,6 +53,11 @@ NAMES = (
         "server.pem",
         "credentials.json.bak",
         "kubeconfig~",
+        "credentials (1).json",
+        "accessKeys - Copy (2).csv",
+        "rootkey(2).csv",
+        "kubeconfig copy.yaml",
+        "kubeconfig.2024-11-30",
     ),
 )
 
