@@ -6,12 +6,15 @@ import io
 import json
 import os
 import re
+import shutil
+import signal
 import stat
 import sys
 import tempfile
 import threading
 from collections.abc import Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -25,6 +28,8 @@ STDIN = "-"
 MAX_TEXT = 20_000_000  # bytes; no prompt has as many
 MAX_FILE = 2_000_000_000
 _PIECE = 1 << 20
+# Windows has not both.
+SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 PATIENCE_S = 2.0  # before somebody is told that standard input is waited for
 _NAMED = re.compile(r"([A-Za-z_][\w-]*)=(.*)", re.DOTALL)
 _SOURCE = re.compile(
@@ -58,6 +63,8 @@ class Stdin(ExitStack):
     def file(self) -> str:
         """A file with the same bytes. Raises InvalidRequest where there are none, or too many."""
         folder = Path(self.enter_context(tempfile.TemporaryDirectory(prefix="glm-mcp-")))
+        for number in SIGNALS:  # of which Python would end at once, and leave it there
+            signal.signal(number, partial(_leave, folder))
         path = folder / "stdin"
         try:
             with path.open("wb") as file:
@@ -89,6 +96,13 @@ class Stdin(ExitStack):
         finally:
             waiting.cancel()
         return size
+
+
+def _leave(folder: Path, number: int, _: object) -> None:
+    """Ends as the signal does, wherever the process is, and takes the folder along."""
+    shutil.rmtree(folder, ignore_errors=True)
+    signal.signal(number, signal.SIG_DFL)
+    signal.raise_signal(number)
 
 
 def given_arguments(
