@@ -131,20 +131,23 @@ async def _refuse_secrets(source: Source, password: str | None) -> None:
     does not know; and InvalidRequest for one that wants a password. What cannot be read here, or not in time, is for the
     server to look through.
     """
-    if source.kind.reader and source.kind.family in ("document", "text"):
-        try:
-            with anyio.move_on_after(LOOK_S):
-                with Redactor().applied():  # as it stands there: what knows the keys takes them out
-                    document = await read_document(source, pages="all", password=password)
-                if await in_thread(_holds_own, document):
-                    raise ForbiddenPath(
-                        f"{source.name} holds a key or token of this machine's settings, and these are not uploaded",
-                        "Take it out of a copy, and pass that.",
-                    )
-        except (ForbiddenPath, InvalidRequest):
-            raise
-        except GLMError:
-            return
+    if not (source.kind.reader and source.kind.family in ("document", "text")):
+        return
+    held = False
+    try:
+        with anyio.move_on_after(LOOK_S):
+            with Redactor().applied():  # as it stands there: what knows the keys takes them out
+                document = await read_document(source, pages="all", password=password)
+            held = await in_thread(_holds_own, document)
+    except (ForbiddenPath, InvalidRequest):
+        raise
+    except GLMError:
+        return
+    if held:
+        raise ForbiddenPath(
+            f"{source.name} holds a key or token of this machine's settings, and these are not uploaded",
+            "Take it out of a copy, and pass that.",
+        )
 
 
 def _holds_own(document: Document) -> bool:
