@@ -239,7 +239,7 @@ def _kind(entry: os.DirEntry[str]) -> str:
 def _entries(folder: Path, visited: list[int]) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as entries:
-            listed = sorted(entries, key=lambda entry: entry.name)
+            listed = list(itertools.islice(entries, _VISITED + 1 - visited[0]))
     except OSError:
         return []
     visited[0] += len(listed)
@@ -247,4 +247,4 @@ def _entries(folder: Path, visited: list[int]) -> list[os.DirEntry[str]]:
         raise InvalidRequest(
             f"the pattern covers more than {_VISITED} files and folders", "Begin it in a deeper folder."
         )
-    return listed
+    return sorted(listed, key=lambda entry: entry.name)
