@@ -24,7 +24,16 @@ from typing import IO, Self
 
 from glm_mcp.atomic_files import NO_LINK, READING, check_kind, opened_path, same_file
 from glm_mcp.errors import ConfigError, ForbiddenPath, InvalidRequest, NotFound, exhausted
-from glm_mcp.secret_paths import PATH_MAX, check_new_name, check_spelling, closed, fold, is_guarded, is_secret
+from glm_mcp.secret_paths import (
+    PATH_MAX,
+    check_new_name,
+    check_spelling,
+    closed,
+    fold,
+    hidden,
+    is_guarded,
+    is_secret,
+)
 
 HEAD = 16_384  # bytes shown to `suited`
 
@@ -182,10 +191,7 @@ class Sandbox:
         if is_guarded(path.name, now.name, head=head) and not self.allows_by_name(now):
             raise closed(path, may_be_named=True)
         if place.hidden and not suited(head):
-            raise ForbiddenPath(
-                f"{path} lies in a hidden place, where only pictures, videos and PDF files are read",
-                "Copy it to an ordinary folder, or name its folder in GLM_ALLOWED_DIRS.",
-            )
+            raise hidden(path)
         file.seek(0)
         return after.st_size
 
@@ -217,8 +223,8 @@ class Sandbox:
                 "Give a path that is, or set GLM_OUTPUT_DIR="
                 f"{os.path.normpath(asked.parent)} in the server's environment.",
             )
-        hidden = all(any(part.startswith(".") for part in parts) for parts in below)
-        if hidden or self._secret(asked, resolved) or is_guarded(asked.name, resolved.name):
+        in_hidden = all(any(part.startswith(".") for part in parts) for parts in below)
+        if in_hidden or self._secret(asked, resolved) or is_guarded(asked.name, resolved.name):
             raise ForbiddenPath(f"{path} is a hidden or secret place", "Give a path without hidden folders.")
         return resolved
 

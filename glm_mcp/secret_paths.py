@@ -225,6 +225,13 @@ def check_new_name(path: Path) -> None:
         )
 
 
+def hidden(path: Path) -> ForbiddenPath:
+    return ForbiddenPath(
+        f"{path} lies in a hidden place, where only pictures, videos and PDF files are read",
+        "Copy it to an ordinary folder, or name its folder in GLM_ALLOWED_DIRS.",
+    )
+
+
 def closed(path: Path, *, may_be_named: bool = False) -> ForbiddenPath:
     """`may_be_named`: whether the settings can allow this very file."""
     hint = "If it is not one, copy it elsewhere under another name."

@@ -694,6 +694,28 @@ async def test_over_http_only_urls_data_and_allowed_folders_are_sources(world: W
     assert str(world.top) not in str(caught.value)
 
 
+# What a file is read as
+
+
+OLE_HEAD = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(504)
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("notes.txt", b"a session of some program\n%PDF-1.4\n1 0 obj\n" + b"words \n" * 60 + b"\0"),
+        ("page.html", b"<html>%PDF-1.4 1 0 obj" + b"words \n" * 60 + b"\0"),
+        ("letter.doc", OLE_HEAD + b"%PDF-1.4" + bytes(2000)),
+    ],
+)
+async def test_in_a_hidden_place_nothing_is_read_as_a_text_for_the_mark_of_a_pdf_in_it(
+    name: str, data: bytes, world: World
+) -> None:
+    world.put(f".app/{name}", data)
+    with pytest.raises(ForbiddenPath, match="hidden place"):
+        await world.all(f".app/{name}")
+
+
 # The clipboard
 
 
