@@ -12,8 +12,9 @@ import stat
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
@@ -28,6 +29,8 @@ STDIN = "-"
 MAX_TEXT = 20_000_000  # bytes; no prompt has as many
 MAX_FILE = 2_000_000_000
 _PIECE = 1 << 20
+_FOLDER = "glm-mcp-stdin-"
+_STALE_S = 86_400.0  # no call takes as long
 # Windows has not both.
 SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 PATIENCE_S = 2.0  # before somebody is told that standard input is waited for
@@ -62,7 +65,8 @@ class Stdin(ExitStack):
 
     def file(self) -> str:
         """A file with the same bytes. Raises InvalidRequest where there are none, or too many."""
-        folder = Path(self.enter_context(tempfile.TemporaryDirectory(prefix="glm-mcp-")))
+        _sweep()
+        folder = Path(self.enter_context(tempfile.TemporaryDirectory(prefix=_FOLDER)))
         for number in SIGNALS:  # of which Python would end at once, and leave it there
             signal.signal(number, partial(_leave, folder))
         path = folder / "stdin"
@@ -96,6 +100,17 @@ class Stdin(ExitStack):
         finally:
             waiting.cancel()
         return size
+
+
+def _sweep() -> None:
+    """Takes away what calls of this user that were killed have left."""
+    oldest = time.time() - _STALE_S
+    for left in Path(tempfile.gettempdir()).glob(f"{_FOLDER}*"):
+        with suppress(OSError):  # gone, or another's
+            info = left.lstat()
+            own = os.name == "nt" or info.st_uid == os.getuid()
+            if own and stat.S_ISDIR(info.st_mode) and info.st_mtime < oldest:
+                shutil.rmtree(left)
 
 
 def _leave(folder: Path, number: int, _: object) -> None:

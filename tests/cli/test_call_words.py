@@ -148,6 +148,20 @@ def test_the_file_made_of_standard_input_is_gone_after_the_call(env: dict[str, s
     assert list(folder.iterdir()) == []
 
 
+def test_what_a_call_that_was_killed_has_left_of_standard_input_goes_a_day_later(
+    env: dict[str, str], tmp_path: Path
+) -> None:
+    folder = tmp_path / "temporary"
+    kept, left = folder / "glm-mcp-stdin-new", folder / "glm-mcp-stdin-old"
+    for each_one in (kept, left):
+        each_one.mkdir(parents=True)
+        (each_one / "stdin").write_text("words", encoding="utf-8")
+    os.utime(left, (1_000_000_000,) * 2)
+    done = run({**env, "TMPDIR": str(folder)}, tmp_path, "call", "read_document", "-", piped="words")
+    assert done.returncode == 0
+    assert list(folder.iterdir()) == [kept]
+
+
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 @each("number", ["SIGTERM", "SIGHUP", "SIGINT"])
 @each("then", ["while it comes", "while it is read"])
