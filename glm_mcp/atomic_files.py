@@ -131,15 +131,32 @@ def write_part(path: Path, data: bytes, mode: int) -> Path:
     return temporary
 
 
-def replace_file(path: Path, data: bytes, mode: int) -> None:
-    """The file anew, whole or not at all, of this mode from its first moment on. Raises OSError."""
-    temporary = write_part(path, data, mode)
+def replace_file(path: Path, data: bytes, mode: int, like: os.stat_result | None = None) -> None:
+    """The file anew, whole or not at all, of this mode from its first moment on. `like`: the file whose owner and group it
+    gets; where this user may not give it that group, a group gets nothing. Raises OSError.
+    """
+    temporary = write_part(path, data, mode & 0o600 if like else mode)
     try:
-        temporary.chmod(mode)  # the user's umask may have taken something off
+        # The user's umask may have taken something off.
+        temporary.chmod(_as_of(temporary, like, mode) if like else mode)
         temporary.replace(path)
     except OSError:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def _as_of(path: Path, like: os.stat_result, mode: int) -> int:
+    """Gives a new file the owner and group of another, as far as this user may; the mode that it may have then."""
+    if os.name != "posix":
+        return mode
+    made = path.lstat()
+    if (made.st_uid, made.st_gid) == (like.st_uid, like.st_gid):
+        return mode
+    for owner in (like.st_uid, -1):
+        with contextlib.suppress(OSError):
+            os.chown(path, owner, like.st_gid, follow_symlinks=False)
+            return mode
+    return mode & ~0o070
 
 
 @contextlib.contextmanager

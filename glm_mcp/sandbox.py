@@ -24,7 +24,16 @@ from typing import IO, Self
 
 from glm_mcp.atomic_files import NO_LINK, READING, check_kind, opened_path, same_file
 from glm_mcp.errors import ConfigError, ForbiddenPath, InvalidRequest, NotFound, exhausted
-from glm_mcp.secret_paths import PATH_MAX, check_new_name, check_spelling, closed, fold, is_guarded, is_secret
+from glm_mcp.secret_paths import (
+    PATH_MAX,
+    check_new_name,
+    check_spelling,
+    closed,
+    fold,
+    hidden,
+    is_guarded,
+    is_secret,
+)
 
 HEAD = 16_384  # bytes shown to `suited`
 
@@ -55,20 +64,19 @@ class Sandbox:
         allowed: Sequence[Path] = (),
         output: Path | None = None,
         own: Sequence[Path] = (),
+        kept: Sequence[Path] = (),
         closed: Sequence[Path] = (),
         remote: bool = False,
         upload: Callable[[str], str] | None = None,
         own_host: str | None = None,
         platform: str = sys.platform,
     ) -> None:
-        """`allowed`: GLM_ALLOWED_DIRS. `output`: GLM_OUTPUT_DIR. `own`: the server's own data and cache folders,
-        whose ordinary files may be read though they lie in hidden places. `closed`: files of its secrets, which nobody
-        reads wherever they lie. `remote`: callers come over HTTP, and only `allowed` counts. `upload`: the line that
-        uploads a path of theirs. `own_host`: "host:port" of the configured endpoint, which may be a private address.
+        """`allowed`: GLM_ALLOWED_DIRS. `output`: GLM_OUTPUT_DIR. `own`: the server's own data and cache folders, whose
+        ordinary files may be read though they lie in hidden places. `closed`: files of its secrets, which nobody reads.
+        `remote`: callers come over HTTP, only `allowed` counts, and `kept`, where there is what is others', is closed.
+        `upload`: the line that uploads a path of theirs. `own_host`: "host:port" of the configured endpoint.
         """
-        self.home = _real(home)
-        self.cwd = _real(cwd)
-        self.remote = remote
+        self.home, self.cwd, self.remote = _real(home), _real(cwd), remote
         self._upload = upload
         self.own_host = own_host
         self._platform = platform
@@ -76,6 +84,7 @@ class Sandbox:
         self._allowed = [_real(_expand(p, home)) for p in allowed]
         self._output = None if output is None else _real(_expand(output, home))
         self._own = [_real(p) for p in own]
+        self._never = [*map(Path, _NEVER), *(_real(p) for p in kept if remote)]
         self._closed = frozenset(tuple(map(fold, _real(p).parts)) for p in closed)
         self._roots = self._find_roots()
 
@@ -91,11 +100,8 @@ class Sandbox:
 
     def working_folder_counts(self) -> bool:
         """Whether the working folder is one that a person chose: not `/`, a drive root, above home or the system's."""
-        if (
-            self.remote
-            or _is_top(self.cwd)
-            or (self.cwd != self.home and self._below(self.home, self.cwd) is not None)
-        ):
+        above = self.cwd != self.home and self._below(self.home, self.cwd) is not None
+        if self.remote or _is_top(self.cwd) or above:
             return False
         first = fold(self.cwd.parts[1]) if len(self.cwd.parts) > 1 else ""
         if self._platform == "win32" and first in ("windows", "program files", "program files (x86)"):
@@ -185,10 +191,7 @@ class Sandbox:
         if is_guarded(path.name, now.name, head=head) and not self.allows_by_name(now):
             raise closed(path, may_be_named=True)
         if place.hidden and not suited(head):
-            raise ForbiddenPath(
-                f"{path} lies in a hidden place, where only pictures, videos and PDF files are read",
-                "Copy it to an ordinary folder, or name its folder in GLM_ALLOWED_DIRS.",
-            )
+            raise hidden(path)
         file.seek(0)
         return after.st_size
 
@@ -214,16 +217,20 @@ class Sandbox:
         roots = [self.cwd] if self.working_folder_counts() else []
         roots += [self._output] if self._output else []
         below = [parts for root in roots if (parts := self._below(resolved, root)) is not None]
-        if not below or any(self._below(resolved, Path(p)) is not None for p in _NEVER):
+        if not below or self.never_reads(resolved):
             raise ForbiddenPath(
                 f"{path} is not below the working folder" + (" or GLM_OUTPUT_DIR" if self._output else ""),
                 "Give a path that is, or set GLM_OUTPUT_DIR="
                 f"{os.path.normpath(asked.parent)} in the server's environment.",
             )
-        hidden = all(any(part.startswith(".") for part in parts) for parts in below)
-        if hidden or self._secret(asked, resolved) or is_guarded(asked.name, resolved.name):
+        in_hidden = all(any(part.startswith(".") for part in parts) for parts in below)
+        if in_hidden or self._secret(asked, resolved) or is_guarded(asked.name, resolved.name):
             raise ForbiddenPath(f"{path} is a hidden or secret place", "Give a path without hidden folders.")
         return resolved
+
+    def never_reads(self, resolved: Path) -> bool:
+        """Whether it lies where nothing is read or written: what the kernel says, and over HTTP what is kept of callers."""
+        return any(self._below(resolved, place) is not None for place in self._never)
 
     def _find_roots(self) -> list[Path]:
         roots = list(self._allowed)
@@ -238,7 +245,7 @@ class Sandbox:
         asked = self.absolute(path)
         resolved = _resolve(asked)
         below = [parts for root in self._roots if (parts := self._below(resolved, root)) is not None]
-        if not below or any(self._below(resolved, Path(p)) is not None for p in _NEVER):
+        if not below or self.never_reads(resolved):
             raise self.outside(path, asked)
         if self._secret(asked, resolved):
             raise closed(path)
@@ -248,10 +255,9 @@ class Sandbox:
     def _below(self, path: Path, root: Path) -> tuple[str, ...] | None:
         """The components of `path` below `root`, or None. Case counts where the platform's file names have it."""
         parts, top = path.parts, root.parts
-        if self._platform in ("win32", "darwin"):
+        same = parts[: len(top)] == top
+        if not same and self._platform in ("win32", "darwin"):
             same = [fold(p) for p in parts[: len(top)]] == [fold(p) for p in top]
-        else:
-            same = parts[: len(top)] == top
         return parts[len(top) :] if same else None
 
     def _hidden(self, parts: tuple[str, ...], resolved: Path) -> bool:
@@ -263,15 +269,14 @@ class Sandbox:
         return at_home[1:2] == () or at_home[1] not in _OPEN_IN_LIBRARY
 
     def _secret(self, asked: Path, resolved: Path) -> bool:
-        spelled = Path(os.path.normpath(asked))
-        both = {resolved, spelled}
+        both = {resolved, Path(os.path.normpath(asked))}
         return any(is_secret(path.parts, self.home.parts, resolved, self._closed) for path in both)
 
     def outside(self, path: Path, asked: Path) -> ForbiddenPath:
         if self.remote:
             return _not_here(str(path), self._upload, allowed=bool(self._allowed))
         asked = Path(os.path.normpath(asked))
-        if any(self._below(asked, Path(p)) is not None for p in _NEVER):
+        if self.never_reads(asked):
             return ForbiddenPath(f"{path} is part of the system and is never read", "Name an ordinary file.")
         copy = "copy the file into the working folder, home or the temporary folder."
         if any(self._below(asked, root) is not None for root in self._roots):

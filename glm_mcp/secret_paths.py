@@ -77,8 +77,16 @@ _ENDINGS = (
 )  # fmt: skip
 _KEY_FILE = re.compile(r"id_(?:rsa|dsa|ecdsa|ed25519|ecdsa_sk|ed25519_sk|xmss)(?!.*\.pub$)(?:[._~-].*)?")
 
-# What editors and people add to the name of a file that they keep a copy of.
-_COPY = re.compile(r"\A#|(?:[#~]|\.~\d+~|\.(?:bak|backup|old|orig|save|swp|tmp)){1,9}\Z")
+# What editors, packagers and people add to the name of a file that they keep a copy of; and, in front of its suffix too, what
+# browsers and desktops add to the second of a name. A digit alone ends the pages of manuals too.
+_KEPT = (
+    r"[#~]|\.~\d+~|\.(?:bak|backup|bkp|copy|old|orig|save?|saved|sw[a-p]|tmp|rpm(?:save|orig|new)"
+    r"|(?:dpkg|ucf)-(?:old|new|dist|tmp|bak))(?:\.?\d{1,3})?|[._-]\d{4}(?:-\d\d-\d\d|\d{2,10})?|(?<=\.env)\.\d{1,3}"
+)
+_AGAIN = r"(?:(?: - |[ _-])copy(?: ?\d{1,3})?| ?\(\d{1,3}\))"
+_COPY = re.compile(
+    rf"\A(?:#|copy of )|{_AGAIN}{{1,3}}(?=(?:\.[a-z0-9-]{{1,12}}){{1,2}}\Z)|(?:{_KEPT}|{_AGAIN}){{1,9}}\Z"
+)
 
 # The settings file of this server, which holds the API key, and what `install` notes of a client's, which may.
 _OWN = {("glm-mcp", "env"), ("glm-mcp", "installed.json")}
@@ -215,6 +223,13 @@ def check_new_name(path: Path) -> None:
         raise InvalidRequest(
             "the name of the file holds control or invisible characters", "Give it without them."
         )
+
+
+def hidden(path: Path) -> ForbiddenPath:
+    return ForbiddenPath(
+        f"{path} lies in a hidden place, where only pictures, videos and PDF files are read",
+        "Copy it to an ordinary folder, or name its folder in GLM_ALLOWED_DIRS.",
+    )
 
 
 def closed(path: Path, *, may_be_named: bool = False) -> ForbiddenPath:

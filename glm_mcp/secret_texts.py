@@ -62,6 +62,12 @@ _LOGINS: tuple[tuple[str, str, re.Pattern[str]], ...] = (
             re.IGNORECASE,
         ),
     ),
+    # As AWS gives both to download, in a row, under whatever name a browser keeps them.
+    (
+        "an AWS secret key",
+        "akia",
+        re.compile(r"\bAKIA[A-Z0-9]{16}[\"'\s]{0,4}[,;|\t][\"'\s]{0,4}[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+])"),
+    ),
     ("a WireGuard key", "privatekey", re.compile(rf"\bPrivateKey{_IS}(?:[A-Za-z0-9+/]{_GAP}){{42,43}}=")),
 )
 _OBJECT = re.compile(r"\{[^{}]{1,16000}\}")

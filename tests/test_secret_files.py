@@ -28,6 +28,9 @@ HEADER, FOOTER = "-----BEGIN RSA PRIVATE KEY-----", "-----END RSA PRIVATE KEY---
 X = "a" * 43
 KEY = f"{HEADER}\n{BODY}\n{FOOTER}\n"
 CERTIFICATE = f"-----BEGIN CERTIFICATE-----\n{BODY}\n-----END CERTIFICATE-----\n"
+AWS_ROW = (
+    "Access key ID,Secret access key\r\nAKIAIOSFODNN7EXAMPLE,wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY\r\n"
+)
 AWS = "aws_secret_access_key = wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY\n"
 WIREGUARD = f"[Interface]\nPrivateKey = {base64.b64encode(bytes(32)).decode()}\n"
 KUBERNETES = f"users:\n- user:\n    client-key-data: {BODY}\n"
@@ -53,6 +56,11 @@ NAMES = (
         "server.pem",
         "credentials.json.bak",
         "kubeconfig~",
+        "credentials (1).json",
+        "accessKeys - Copy (2).csv",
+        "rootkey(2).csv",
+        "kubeconfig copy.yaml",
+        "kubeconfig.2024-11-30",
     ),
 )
 
@@ -91,7 +99,9 @@ async def test_a_certificate_is_read_and_with_its_private_key_it_is_not(
     assert text.startswith("forbidden_path: both.pem holds a private key")
 
 
-@each("text", [AWS, WIREGUARD, KUBERNETES, JWK], ids=["aws", "wireguard", "cluster", "jwk"])
+@each(
+    "text", [AWS, AWS_ROW, WIREGUARD, KUBERNETES, JWK], ids=["aws", "aws row", "wireguard", "cluster", "jwk"]
+)
 async def test_a_login_in_an_ordinary_file_is_refused_unless_the_settings_have_that_file(
     connect: Connect, sim: Simulator, folders: Folders, text: str
 ) -> None:

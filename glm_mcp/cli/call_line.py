@@ -6,12 +6,16 @@ import io
 import json
 import os
 import re
+import shutil
+import signal
 import stat
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -25,6 +29,10 @@ STDIN = "-"
 MAX_TEXT = 20_000_000  # bytes; no prompt has as many
 MAX_FILE = 2_000_000_000
 _PIECE = 1 << 20
+_FOLDER = "glm-mcp-stdin-"
+_STALE_S = 86_400.0  # no call takes as long
+# Windows has not both.
+SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 PATIENCE_S = 2.0  # before somebody is told that standard input is waited for
 _NAMED = re.compile(r"([A-Za-z_][\w-]*)=(.*)", re.DOTALL)
 _SOURCE = re.compile(
@@ -57,7 +65,10 @@ class Stdin(ExitStack):
 
     def file(self) -> str:
         """A file with the same bytes. Raises InvalidRequest where there are none, or too many."""
-        folder = Path(self.enter_context(tempfile.TemporaryDirectory(prefix="glm-mcp-")))
+        _sweep()
+        folder = Path(self.enter_context(tempfile.TemporaryDirectory(prefix=_FOLDER)))
+        for number in SIGNALS:  # of which Python would end at once, and leave it there
+            signal.signal(number, partial(_leave, folder))
         path = folder / "stdin"
         try:
             with path.open("wb") as file:
@@ -89,6 +100,24 @@ class Stdin(ExitStack):
         finally:
             waiting.cancel()
         return size
+
+
+def _sweep() -> None:
+    """Takes away what calls of this user that were killed have left."""
+    oldest = time.time() - _STALE_S
+    for left in Path(tempfile.gettempdir()).glob(f"{_FOLDER}*"):
+        with suppress(OSError):  # gone, or another's
+            info = left.lstat()
+            own = os.name == "nt" or info.st_uid == os.getuid()
+            if own and stat.S_ISDIR(info.st_mode) and info.st_mtime < oldest:
+                shutil.rmtree(left)
+
+
+def _leave(folder: Path, number: int, _: object) -> None:
+    """Ends as the signal does, wherever the process is, and takes the folder along."""
+    shutil.rmtree(folder, ignore_errors=True)
+    signal.signal(number, signal.SIG_DFL)
+    signal.raise_signal(number)
 
 
 def given_arguments(

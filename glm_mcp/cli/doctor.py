@@ -198,7 +198,11 @@ def _folders(settings: Settings) -> list[Finding]:
     output = settings.output_dir or (cwd / "glm-output" if counts else own.data)
     places = (
         ("output folder", output, "Set GLM_OUTPUT_DIR to a folder that you may write to."),
-        ("cache folder", own.cache, "Give yourself write access, or set XDG_CACHE_HOME."),
+        (
+            "cache folder",
+            settings.cache_dir or own.cache,
+            "Give yourself write access, or set GLM_CACHE_DIR.",
+        ),
     )
     for what, folder, mend in places:
         try:

@@ -68,8 +68,8 @@ def back_up(file: Path, project: Path | None) -> list[str]:
     try:
         if project or not file.is_file() or in_repository(file):
             return []
-        kept, mode = file.with_name(f"{file.name}.glm-mcp.bak"), stat.S_IMODE(file.stat().st_mode)
-        replace_file(kept, file.read_bytes(), mode)
+        kept, info = file.with_name(f"{file.name}.glm-mcp.bak"), file.stat()
+        replace_file(kept, file.read_bytes(), stat.S_IMODE(info.st_mode), info)
     except OSError as error:
         raise _refused(file, error) from None
     return [f"The file as it was: {kept}"]
@@ -87,11 +87,11 @@ def write(file: Path, text: str, project: Path | None, *, secret: bool = False) 
     try:
         settled(file, project).parent.mkdir(parents=True, exist_ok=True)
         with _place(file, project) as place:
-            old = place.is_file()
+            old = place.stat() if place.is_file() else None
             mark = b"\xef\xbb\xbf" if old and place.read_bytes()[:3] == b"\xef\xbb\xbf" else b""
-            mode = stat.S_IMODE(place.stat().st_mode) if old else 0o644 if project else 0o600
+            mode = stat.S_IMODE(old.st_mode) if old else 0o644 if project else 0o600
             mode = mode & 0o600 if secret else mode
-            replace_file(place, mark + text.encode("utf-8"), mode)
+            replace_file(place, mark + text.encode("utf-8"), mode, None if secret else old)
     except OSError as error:
         raise _refused(file, error) from None
 

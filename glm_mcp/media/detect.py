@@ -63,8 +63,15 @@ def is_media(head: bytes) -> bool:
     """Whether a file that begins so is a picture, video or PDF beyond doubt: no text, SVG or office file is."""
     kind = _strong(head)
     if kind is not None:
-        return bool(kind.reader) and kind.family in ("image", "video")
-    return _pdf_at(head) >= 0 and (head.lstrip().startswith(b"%PDF-") or b"\0" in head[:4096])
+        return is_media_kind(kind)
+    return _pdf_at(head) >= 0 and is_media_kind(_detect(io.BytesIO(head), head, ""))
+
+
+def is_media_kind(kind: Kind) -> bool:
+    """Whether these are read in hidden places, too."""
+    return kind.name == "pdf" or (
+        kind.name != "svg" and bool(kind.reader) and kind.family in ("image", "video")
+    )
 
 
 def _detect(file: IO[bytes], head: bytes, name: str) -> Kind:

@@ -24,6 +24,7 @@ from glm_mcp.glm import findings
 from glm_mcp.glm.client import GLMClient
 from glm_mcp.glm.progress import Progress
 from glm_mcp.glm.threads import in_thread
+from glm_mcp.media.kept.cache import kept_in
 from glm_mcp.media.kept.outputs import Outputs, project_owner
 from glm_mcp.media.sources.urls import host_of
 from glm_mcp.registry import CARDS
@@ -114,6 +115,7 @@ class App:
             allowed=[Path(d) for d in settings.allowed_dirs],
             output=settings.output_dir,
             own=[folders.data, cache],
+            kept=kept_in(cache, folders.temp),
             closed=settings.secret_files,
             remote=remote,
             # The one private address that may be fetched from: the configured service's own. Not by a team's callers: an

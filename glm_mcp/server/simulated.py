@@ -13,6 +13,7 @@ def simulated(settings: Settings) -> Settings:
 
     from glm_mcp.simulator import Simulator, Switches
 
-    simulator = Simulator(switches=Switches())
+    # What callers send is theirs: nothing is kept of it, and nobody of this machine reads it or puts answers in its place.
+    simulator = Simulator(switches=Switches(keep=0), control=False)
     simulator.start()
     return settings.model_copy(update={"base_url": simulator.url, "api_key": SecretStr(simulator.key)})

@@ -38,8 +38,12 @@ class Simulator(State):
         host: str = "127.0.0.1",
         weather: Weather | None = None,
         clock: Callable[[], float] = time.monotonic,
+        *,
+        control: bool = True,
     ) -> None:
-        super().__init__(switches or Switches(), tuple(keys), control=_loopback(host), clock=clock)
+        """`control`: whether every program of this machine may read what was received, and say what is answered."""
+        may = control and _loopback(host)
+        super().__init__(switches or Switches(), tuple(keys), control=may, clock=clock)
         self.weather = weather
         self._host, self._port = host, port
         self._connections: set[Connection] = set()

@@ -6,6 +6,7 @@ import json
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -14,12 +15,12 @@ from typing import Any
 import pytest
 from support.cases import each
 from support.commands import program
-from support.processes import COMMAND, LIMIT_S, environment, ran
+from support.processes import COMMAND, LIMIT_S, Process, environment, ran, until
 
 from glm_mcp.cli.tool_help import EXAMPLES
 from glm_mcp.samples import FOLDER
 from glm_mcp.server.app import TOOLS
-from glm_mcp.simulator import Simulator
+from glm_mcp.simulator import Fault, Simulator
 from glm_mcp.tools.arguments import arguments_of
 
 
@@ -145,6 +146,43 @@ def test_the_file_made_of_standard_input_is_gone_after_the_call(env: dict[str, s
     done = run({**env, "TMPDIR": str(folder)}, tmp_path, "call", "read_document", "-", piped="words")
     assert "words" in done.stdout
     assert list(folder.iterdir()) == []
+
+
+def test_what_a_call_that_was_killed_has_left_of_standard_input_goes_a_day_later(
+    env: dict[str, str], tmp_path: Path
+) -> None:
+    folder = tmp_path / "temporary"
+    kept, left = folder / "glm-mcp-stdin-new", folder / "glm-mcp-stdin-old"
+    for each_one in (kept, left):
+        each_one.mkdir(parents=True)
+        (each_one / "stdin").write_text("words", encoding="utf-8")
+    os.utime(left, (1_000_000_000,) * 2)
+    done = run({**env, "TMPDIR": str(folder)}, tmp_path, "call", "read_document", "-", piped="words")
+    assert done.returncode == 0
+    assert list(folder.iterdir()) == [kept]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+@each("number", ["SIGTERM", "SIGHUP", "SIGINT"])
+@each("then", ["while it comes", "while it is read"])
+def test_the_file_made_of_standard_input_goes_with_a_call_that_is_ended(
+    then: str, number: str, env: dict[str, str], sim: Simulator, tmp_path: Path
+) -> None:
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    sim.queue(Fault("hang"))
+    with Process(
+        {**env, "TMPDIR": str(folder)}, tmp_path, "call", "read_document", "-", "What is it?", anew=True
+    ) as call:
+        assert call.popen.stdin
+        call.popen.stdin.write("words")
+        call.popen.stdin.flush()
+        until(lambda: list(folder.rglob("stdin")))
+        if then == "while it is read":
+            call.popen.stdin.close()
+            until(lambda: sim.received)
+        call.signal(getattr(signal, number))
+        assert list(folder.iterdir()) == []
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a bound on memory that holds")

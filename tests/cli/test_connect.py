@@ -219,6 +219,25 @@ async def test_what_the_users_sandbox_closes_does_not_leave(
     assert chats(sim) == []
 
 
+async def test_a_key_of_this_machines_settings_goes_to_no_teams_server(
+    bridge: Bridge, sim: Simulator, tmp_path: Path
+) -> None:
+    key = "0123456789abcdef0123456789abcdef.OwnKeyOfThisUser"
+    (bridge.work / "a.txt").write_text(f"the key is {key}", encoding="utf-8")
+    (bridge.work / "a.docx").write_bytes(docx(para(f"the key is {key}")))
+    (bridge.work / "b.txt").write_text("of no key", encoding="utf-8")
+    async with bridge.client(GLM_API_KEY=key) as client:
+        await say(client, "chat", prompt=f"What is {key}?")
+        for name in ("a.txt", "a.docx"):
+            shown = await fail(client, "read_document", documents=name)
+            assert shown.startswith(f"forbidden_path: {name} holds a key or token of this machine's settings")
+        assert "of no key" in await say(client, "read_document", documents="*.txt")
+    (request,) = chats(sim)
+    assert "What is [key]?" in str(request)
+    assert key not in str(request)
+    assert uploads(tmp_path) == ["b.txt"]
+
+
 async def test_a_document_with_a_secret_within_does_not_leave(
     bridge: Bridge, sim: Simulator, tmp_path: Path
 ) -> None:

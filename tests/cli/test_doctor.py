@@ -270,6 +270,13 @@ async def test_a_folder_that_cannot_be_written_is_wrong(tmp_path: Path) -> None:
     assert not (tmp_path / "home" / ".cache").exists(), "nothing is left behind"
 
 
+async def test_the_cache_that_is_looked_at_is_the_one_of_the_settings(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    findings = await found(settings_of(GLM_CACHE_DIR=tmp_path / "file" / "below"))
+    assert findings["cache folder"].state == "wrong"
+    assert "GLM_CACHE_DIR" in findings["cache folder"].mend
+
+
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write anywhere")
 async def test_a_folder_without_permission_is_wrong(tmp_path: Path) -> None:
     closed = tmp_path / "closed"

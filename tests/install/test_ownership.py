@@ -44,6 +44,14 @@ BY_US: list[dict[str, Any]] = [
 ]
 
 
+# To which this user may give a file.
+OTHER_GROUPS = (
+    [g for g in (*os.getgroups(), *([1234] if os.geteuid() == 0 else ())) if g != os.getegid()]
+    if os.name == "posix"
+    else []
+)
+
+
 @pytest.fixture
 def machine(tmp_path: Path) -> Machine:
     home = tmp_path / "home"
@@ -58,6 +66,17 @@ def file_of(machine: Machine) -> Path:
 
 def copies(folder: Path) -> list[Path]:
     return sorted(folder.rglob("*.bak*"))
+
+
+@pytest.mark.skipif(os.name != "posix" or not OTHER_GROUPS, reason="a file of another group")
+def test_a_file_and_its_backup_are_read_by_no_other_group_than_the_file_was(machine: Machine) -> None:
+    file = file_of(machine)
+    file.write_text('{"mcpServers": {"other": {"command": "x"}}}', encoding="utf-8")
+    file.chmod(0o640)
+    os.chown(file, -1, OTHER_GROUPS[0])
+    install("cursor", Wish(), machine, COMMAND)
+    for each_file in (file, *copies(file.parent)):
+        assert (each_file.stat().st_gid, each_file.stat().st_mode & 0o777) == (OTHER_GROUPS[0], 0o640)
 
 
 @each("entry", BY_OTHERS, ids=json.dumps)

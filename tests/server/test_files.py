@@ -143,6 +143,29 @@ async def test_another_callers_file_and_output_are_not_there(url: str, app: App)
     refused(get(f"{url}/files/{theirs['id']}"), 404, "not_found")
 
 
+@pytest.mark.anyio
+async def test_no_path_leads_to_what_is_kept_of_another_caller(app_of: Any, folders: Folders) -> None:
+    shared = folders.cwd.parent
+    (shared / "plan.txt").write_text("the plan of all", encoding="utf-8")
+    cache = shared  # a folder that callers may read
+    app = app_of(remote=True, GLM_ALLOWED_DIRS=str(shared), GLM_CACHE_DIR=str(cache))
+    with served(app, authenticator=Names()) as url:
+        uploaded(url, b"what Ada earns", "wages.txt")
+        app.outputs.for_owner(owner_of("ada")).keep("what Ada asked", ".txt", name="asked.txt")
+        file, result = (next((cache / area).rglob("*.txt")) for area in ("files", "outputs"))
+        (shared / "short.txt").symlink_to(file)
+        async with client_of(url, **BOB) as client:
+            for path in (file, result, shared / "short.txt", f"{file.parent}/*", f"{cache}/files/**/*.txt"):
+                said = await fail(client, "read_document", documents=str(path))
+                assert "Ada" not in said
+                assert "Did you mean" not in said
+            found = await say(client, "read_document", documents=f"{shared}/**/*.txt")
+            assert "the plan of all" in found
+            assert "wages" not in found
+            near = await fail(client, "read_document", documents=str(file.with_name(file.name[1:])))
+            assert file.name not in near
+
+
 def test_one_range_of_a_file_is_given_and_of_many_the_whole(url: str) -> None:
     at = f"{url}/files/{uploaded(url, b'hello world', 'a.txt')['id']}"
     answers = [get(at, {**ADA, "Range": f"bytes={asked}"}) for asked in ("6-", "0-1,3-4,6-7")]

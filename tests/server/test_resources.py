@@ -215,6 +215,21 @@ async def test_the_links_of_results_can_be_read_back(mode: str, connect: Connect
                 await client.read_resource(f"file://{path}")
 
 
+@pytest.mark.skipif(os.name == "nt", reason="links need a right there")
+async def test_a_link_put_in_the_place_of_a_result_opens_no_hidden_place(
+    connect: Connect, folders: Folders
+) -> None:
+    hidden = folders.home / ".app" / "login.txt"
+    hidden.parent.mkdir()
+    hidden.write_text("a login of some program", encoding="utf-8")
+    async with connect() as client:
+        uri = link_of(await call(client, "generate_image", prompt="a cat", output="cat.png"))
+        (folders.cwd / "cat.png").unlink()
+        (folders.cwd / "cat.png").symlink_to(hidden)
+        with pytest.raises(MCPError, match="no call of this server made"):
+            await client.read_resource(uri)
+
+
 @each("name", OTHERS)
 async def test_what_no_call_made_is_not_given_out_of_the_folder_of_results(
     name: str, connect: Connect, folders: Folders

@@ -19,8 +19,9 @@ from glm_mcp.media.kept.uploads import LARGEST, MIB
 from glm_mcp.media.sources.fragment import written
 from glm_mcp.media.sources.pasted import tidy
 from glm_mcp.media.sources.resolve import resolve_source
-from glm_mcp.media.types import Source
+from glm_mcp.media.types import Document, Source
 from glm_mcp.sandbox import Sandbox
+from glm_mcp.text import CERTAIN, Redactor, without_secrets
 from glm_mcp.tools.sources import lies_beside, sidecars
 
 LOOK_S = 20.0  # for a look through one document; the call has yet to be answered in its host's time
@@ -94,7 +95,7 @@ class Uploader:
 
     async def _sent(self, source: Source, say: Say, password: str | None = None) -> str:
         """Its address at the server, which is asked first whether it has it."""
-        name = source.name.replace("/", "-")
+        name = without_secrets(source.name.replace("/", "-"), CERTAIN)
         if source.size > LARGEST:
             raise MediaTooLarge(
                 f"{name} has {source.size // MIB:,} MB, and the server takes {LARGEST // MIB} MB of one file",
@@ -126,17 +127,32 @@ class Uploader:
 
 
 async def _refuse_secrets(source: Source, password: str | None) -> None:
-    """Raises ForbiddenPath for a document whose text holds a secret, and InvalidRequest for one that wants a password. What
-    cannot be read here, or not in time, is for the server to look through.
+    """Raises ForbiddenPath for a document whose text holds a secret, or a key of this machine's settings, which that server
+    does not know; and InvalidRequest for one that wants a password. What cannot be read here, or not in time, is for the
+    server to look through.
     """
-    if source.kind.reader and source.kind.family in ("document", "text"):
-        try:
-            with anyio.move_on_after(LOOK_S):
-                await read_document(source, pages="all", password=password)
-        except (ForbiddenPath, InvalidRequest):
-            raise
-        except GLMError:
-            return
+    if not (source.kind.reader and source.kind.family in ("document", "text")):
+        return
+    held = False
+    try:
+        with anyio.move_on_after(LOOK_S):
+            with Redactor().applied():  # as it stands there: what knows the keys takes them out
+                document = await read_document(source, pages="all", password=password)
+            held = await in_thread(_holds_own, document)
+    except (ForbiddenPath, InvalidRequest):
+        raise
+    except GLMError:
+        return
+    if held:
+        raise ForbiddenPath(
+            f"{source.name} holds a key or token of this machine's settings, and these are not uploaded",
+            "Take it out of a copy, and pass that.",
+        )
+
+
+def _holds_own(document: Document) -> bool:
+    said = "\n".join(page.text for page in document.pages)
+    return without_secrets(said, CERTAIN) != said
 
 
 async def _pieces(source: Source) -> AsyncIterator[bytes]:

@@ -170,14 +170,21 @@ class Cache:
         return folder
 
 
-def _elsewhere(area: str) -> Path:
-    """In the temporary folder, where the next process finds it and sweeps it: one made anew each time would stay for ever.
-    That is done only where somebody else has taken the name.
-    """
+def kept_in(root: Path, temp: Path) -> list[Path]:
+    """The folders of all that is kept, in this cache or in its place: whose a file is decides who gets it, not its path."""
+    return [place / area for place in (root, _instead(temp)) for area in (OUTPUTS, PARTS, FILES)]
+
+
+def _instead(temp: Path) -> Path:
+    """Where things are kept while the cache cannot be written, so that the next process finds them and sweeps them."""
     user = os.getuid() if hasattr(os, "getuid") else "own"
+    return temp / f"glm-mcp-{user}"
+
+
+def _elsewhere(area: str) -> Path:
+    """A folder made anew each time would stay for ever: that is done only where somebody else has taken the name."""
     try:
-        own = private_folder(Path(tempfile.gettempdir()) / f"glm-mcp-{user}")
-        return private_folder(own / area)
+        return private_folder(private_folder(_instead(Path(tempfile.gettempdir()))) / area)
     except OSError:
         return Path(tempfile.mkdtemp(prefix="glm-mcp-"))
 

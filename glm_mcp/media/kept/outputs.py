@@ -24,6 +24,7 @@ from typing import IO, Any, Self
 
 from glm_mcp.atomic_files import NO_LINK, READING, read_file, safe_name, write_here
 from glm_mcp.errors import ConfigError, ForbiddenPath, InvalidRequest, NotFound
+from glm_mcp.media.detect import is_media
 from glm_mcp.media.kept.cache import MAX_AGE_DAYS, MAX_BYTES, OUTPUTS, PARTS, Cache
 from glm_mcp.media.kept.uploads import QUOTA, Uploads
 from glm_mcp.sandbox import Sandbox
@@ -206,7 +207,7 @@ class Outputs:
             file.close()
         with contextlib.suppress(ForbiddenPath, InvalidRequest):
             if path in self._written or path.parent == self._default(path.name, sandbox).parent:
-                file, found, _ = sandbox.open(path, suited=lambda _: True)
+                file, found, _ = sandbox.open(path, suited=is_media)
                 return found, file
         raise not_made(path)
 

@@ -22,6 +22,7 @@ from glm_mcp.installation import which
 _LIMIT_S = 5.0  # a clipboard whose owner does not answer blocks its readers for ever
 _LIST_BYTES = 1_000_000  # of the kinds that there are, and of the files that were copied
 _IMAGE_TYPES = ("image/png", "image/jpeg", "image/webp", "image/bmp", "image/tiff", "image/gif")
+_MAC_MARK = "data PNGf"  # before the digits in which AppleScript writes bytes
 _COPY = "Copy a picture first (a screenshot, or a file in the file manager), then call again."
 _INSTEAD = "Save the picture to a file and pass its path."
 
@@ -32,8 +33,10 @@ async def read_clipboard(env: Mapping[str, str], platform: str, max_bytes: int) 
     `env`: for the display and where programs are found. `platform`: as `sys.platform`.
     Raises NotFound (nothing there, no display, no program), UnsupportedMedia, MediaTooLarge, TimedOut.
     """
-    if platform in ("darwin", "win32"):
+    if platform == "win32":
         return await anyio.to_thread.run_sync(_grab, abandon_on_cancel=True)
+    if platform == "darwin":
+        return await _of_mac(env, max_bytes)
     tool = _tool(env)
     shown = await _run([*tool, *_listing(tool)], env, _LIST_BYTES)
     types = shown.decode("utf-8", "replace").split()
@@ -56,6 +59,29 @@ async def read_clipboard(env: Mapping[str, str], platform: str, max_bytes: int) 
     if any(mime.startswith("text/") or mime in ("STRING", "UTF8_STRING") for mime in types):
         raise UnsupportedMedia("the clipboard holds text, not a picture", "Put the text into the prompt.")
     raise NotFound("the clipboard holds no picture", _COPY)
+
+
+async def _of_mac(env: Mapping[str, str], max_bytes: int) -> bytes:
+    """As bytes, whatever they are. Pillow would hand on our whole environment, wait without end, and open them here as any
+    format: PostScript by a program of its own.
+    """
+    tool = which("osascript", env.get("PATH", ""))
+    if tool is None:
+        raise NotFound("the clipboard cannot be read here", _INSTEAD)
+    most = 2 * max_bytes + len(f"«{_MAC_MARK}»\n".encode())
+    said = await _run([tool, "-e", "get the clipboard as «class PNGf»"], env, most)
+    held = await anyio.to_thread.run_sync(_of_hex, said)
+    if not held:
+        raise NotFound("the clipboard holds no picture", _COPY)
+    return held
+
+
+def _of_hex(said: bytes) -> bytes:
+    """Between quotation marks that are no ASCII, in whatever encoding."""
+    try:
+        return bytes.fromhex(said.decode("ascii", "ignore").partition(_MAC_MARK)[2])
+    except ValueError:
+        return b""
 
 
 def _grab() -> bytes | list[Path]:

@@ -7,9 +7,8 @@ import itertools
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -27,8 +26,6 @@ _DEPTH = 200  # folders in folders; deeper ones are no place for pictures
 _BESIDE = (".", "~$")  # how hidden names begin, and those of what Office keeps beside an open document
 _MAGIC = re.compile(r"[*?\[{]")
 _BRACES = re.compile(r"\{([^{},]*,[^{}]*)\}")  # the innermost
-
-Follows = Callable[[Path], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +90,8 @@ def expand(pattern: str, sandbox: Sandbox) -> list[Path]:
         magic = [i for i, part in enumerate(parts) if _MAGIC.search(part)]
         fixed = magic[0] if magic else len(parts) - 1
         base = sandbox.check(Path(*parts[:fixed]))
-        follows = partial(_follows, sandbox, base if magic else None)
-        for path in _walk(base, parts[fixed:], follows, visited):
+        search = _Search(sandbox, base if magic else None, visited)
+        for path in _walk(base, parts[fixed:], search):
             matched[path] = None
             if len(matched) > _COUNTED:
                 break
@@ -186,39 +183,48 @@ def _braces(pattern: str) -> list[str]:
     return done
 
 
-def _follows(sandbox: Sandbox, base: Path | None, link: Path) -> bool:
-    """Whether a link leads to a readable place, and below `base` where there is one."""
-    try:
-        target = sandbox.check(link)
-    except (ForbiddenPath, InvalidRequest):
-        return False
-    return base is None or target.is_relative_to(base)
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """`base`: below which links are followed, None for anywhere. `visited`: counts over all that a pattern stands for."""
+
+    sandbox: Sandbox
+    base: Path | None
+    visited: list[int]
+
+    def follows(self, link: Path) -> bool:
+        """Whether a link leads to a readable place, and below `base` where there is one."""
+        try:
+            target = self.sandbox.check(link)
+        except (ForbiddenPath, InvalidRequest):
+            return False
+        return self.base is None or target.is_relative_to(self.base)
 
 
-def _walk(folder: Path, parts: Sequence[str], follows: Follows, visited: list[int]) -> Iterator[Path]:
-    """The files below `folder` that match the components of a pattern. `visited` counts over the whole search."""
-    if len(folder.parts) > _DEPTH:
+def _walk(folder: Path, parts: Sequence[str], search: _Search) -> Iterator[Path]:
+    """The files below `folder`, which is resolved, that match the components of a pattern."""
+    # Not even their names are told of what is kept of others.
+    if len(folder.parts) > _DEPTH or search.sandbox.never_reads(folder):
         return
     first, rest = parts[0], parts[1:]
     deep = first == "**"
     if deep and rest:
-        yield from _walk(folder, rest, follows, visited)
+        yield from _walk(folder, rest, search)
     pattern = first.casefold() if sys.platform in ("win32", "darwin") else first
-    for entry in _entries(folder, visited):
+    for entry in _entries(folder, search.visited):
         name = entry.name.casefold() if pattern is not first else entry.name
         if any(name.startswith(mark) and not first.startswith(mark) for mark in _BESIDE):
             continue
         if not (deep or fnmatch.fnmatchcase(name, pattern)):
             continue
         path = folder / entry.name
-        if entry.is_symlink() and not follows(path):
+        if entry.is_symlink() and not search.follows(path):
             continue
         kind = _kind(entry)
         if kind == "folder":
             if rest and not deep:
-                yield from _walk(path, rest, follows, visited)
+                yield from _walk(path, rest, search)
             elif deep and not entry.is_symlink():  # which may lead round in a circle
-                yield from _walk(path, parts, follows, visited)
+                yield from _walk(path, parts, search)
         elif kind == "file" and not rest:
             yield path
 
@@ -233,7 +239,7 @@ def _kind(entry: os.DirEntry[str]) -> str:
 def _entries(folder: Path, visited: list[int]) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as entries:
-            listed = sorted(entries, key=lambda entry: entry.name)
+            listed = list(itertools.islice(entries, _VISITED + 1 - visited[0]))
     except OSError:
         return []
     visited[0] += len(listed)
@@ -241,4 +247,4 @@ def _entries(folder: Path, visited: list[int]) -> list[os.DirEntry[str]]:
         raise InvalidRequest(
             f"the pattern covers more than {_VISITED} files and folders", "Begin it in a deeper folder."
         )
-    return listed
+    return sorted(listed, key=lambda entry: entry.name)

@@ -15,7 +15,7 @@ from urllib.parse import unquote
 
 from glm_mcp.errors import ForbiddenPath, ForbiddenURL, GLMError, InvalidRequest, UnsupportedMedia
 from glm_mcp.glm.threads import in_thread
-from glm_mcp.media.detect import detect, is_media
+from glm_mcp.media.detect import detect, is_media, is_media_kind
 from glm_mcp.media.formats import RECORD, Want, check_fits, named
 from glm_mcp.media.kept.outputs import Outputs, is_kept
 from glm_mcp.media.kept.uploads import SCHEME as UPLOADED
@@ -29,7 +29,7 @@ from glm_mcp.media.sources.paths import check_number, find_files
 from glm_mcp.media.sources.urls import parse_public_url
 from glm_mcp.media.types import LEAVABLE, Fragment, Source
 from glm_mcp.sandbox import Sandbox
-from glm_mcp.secret_paths import PATH_MAX
+from glm_mcp.secret_paths import PATH_MAX, hidden
 
 _LIVE = re.compile(r"(?:rtsps?|rtmp[a-z]*|rtp|udp|srt|mms|hls|webrtc|whep|ndi):", re.IGNORECASE)
 _SCHEME = re.compile(
@@ -277,4 +277,7 @@ def _open(path: Path, name: str, fragment: Fragment, terms: _Terms, *, matched: 
     allowed = terms.sandbox.allows_by_name(resolved)
     with closed_where_refused(file):
         kind = admitted(file, size, name, terms.want, terms.max_bytes, allowed=allowed)
+        # Its name too says what it is read as.
+        if not is_media_kind(kind) and terms.sandbox.is_hidden(path):
+            raise hidden(path)
     return Source(name, kind, size, fragment, path=resolved, handle=file, matched=matched, named=allowed)

@@ -694,6 +694,28 @@ async def test_over_http_only_urls_data_and_allowed_folders_are_sources(world: W
     assert str(world.top) not in str(caught.value)
 
 
+# What a file is read as
+
+
+OLE_HEAD = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(504)
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("notes.txt", b"a session of some program\n%PDF-1.4\n1 0 obj\n" + b"words \n" * 60 + b"\0"),
+        ("page.html", b"<html>%PDF-1.4 1 0 obj" + b"words \n" * 60 + b"\0"),
+        ("letter.doc", OLE_HEAD + b"%PDF-1.4" + bytes(2000)),
+    ],
+)
+async def test_in_a_hidden_place_nothing_is_read_as_a_text_for_the_mark_of_a_pdf_in_it(
+    name: str, data: bytes, world: World
+) -> None:
+    world.put(f".app/{name}", data)
+    with pytest.raises(ForbiddenPath, match="hidden place"):
+        await world.all(f".app/{name}")
+
+
 # The clipboard
 
 
@@ -706,7 +728,9 @@ def fake(folder: Path, name: str, body: str) -> str:
     return str(folder)
 
 
-async def clip(world: World, env: dict[str, str], max_bytes: int = LIMIT) -> list[Source]:
+async def clip(
+    world: World, env: dict[str, str], max_bytes: int = LIMIT, platform: str = "linux"
+) -> list[Source]:
     with anyio.fail_after(60):
         found = await resolve_source(
             "Clipboard",
@@ -715,7 +739,7 @@ async def clip(world: World, env: dict[str, str], max_bytes: int = LIMIT) -> lis
             outputs=world.outputs,
             max_bytes=max_bytes,
             env=env,
-            platform="linux",
+            platform=platform,
         )
     world.opened += found
     return found
@@ -818,6 +842,32 @@ async def test_no_program_of_the_working_folder_reads_the_clipboard(world: World
     for path in (here, f"{here}:", f":{here}:/usr/bin"):
         with pytest.raises(NotFound, match="apt install xclip"):
             await clip(world, {"PATH": path, "DISPLAY": ":0"})
+    assert not Path("ran").exists()
+
+
+@posix
+async def test_a_macs_clipboard_is_read_as_bytes_by_a_program_that_gets_no_key(world: World) -> None:
+    """Whoever fills it says that they are a PNG."""
+    held = world.top / "held"
+    body = (
+        "import os\nif 'GLM_API_KEY' in os.environ or '-e' not in sys.argv: sys.exit(1)\n"
+        f"held = open({str(held)!r}, 'rb').read().hex().upper()\n"
+        "sys.stdout.buffer.write(f'«data PNGf{held}»\\n'.encode())"
+    )
+    env = {"PATH": fake(world.top / "bin", "osascript", body), "GLM_API_KEY": "a-key-of-enough-characters"}
+    held.write_bytes(PNG)
+    (source,) = await clip(world, env, platform="darwin")
+    assert (source.data, source.name, source.kind.name) == (PNG, "clipboard.png", "png")
+    with pytest.raises(MediaTooLarge, match="the clipboard is larger"):
+        await clip(world, env, max_bytes=len(PNG) // 2, platform="darwin")
+    held.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\nshowpage\n")
+    with pytest.raises(UnsupportedMedia):
+        await clip(world, env, platform="darwin")
+    with pytest.raises(NotFound, match="holds no picture"):
+        await clip(world, {"PATH": fake(world.top / "bin2", "osascript", "sys.exit(1)")}, platform="darwin")
+    here = os.path.relpath(fake(world.work / "bin", "osascript", "open('ran', 'w')"))
+    with pytest.raises(NotFound, match="cannot be read here"):
+        await clip(world, {"PATH": f"{here}:"}, platform="darwin")
     assert not Path("ran").exists()
 
 
