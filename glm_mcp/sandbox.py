@@ -101,7 +101,7 @@ class Sandbox:
     def working_folder_counts(self) -> bool:
         """Whether the working folder is one that a person chose: not `/`, a drive root, above home or the system's."""
         above = self.cwd != self.home and self._below(self.home, self.cwd) is not None
-        if self.remote or _is_top(self.cwd) or above:
+        if self.remote or self.cwd == self.cwd.parent or above:
             return False
         first = fold(self.cwd.parts[1]) if len(self.cwd.parts) > 1 else ""
         if self._platform == "win32" and first in ("windows", "program files", "program files (x86)"):
@@ -236,7 +236,7 @@ class Sandbox:
         roots = list(self._allowed)
         if not self.remote:
             roots += [self.cwd] if self.working_folder_counts() else []
-            roots += [p for p in (self.home, *self._temp, *self._own) if not _is_top(p)]
+            roots += [p for p in (self.home, *self._temp, *self._own) if p != p.parent]
             roots += [self._output] if self._output else []
         return list(dict.fromkeys(roots))
 
@@ -318,14 +318,8 @@ def _expand(path: Path, home: Path) -> Path:
     return home.joinpath(*path.parts[1:]) if path.parts[:1] == ("~",) else path
 
 
-def _is_top(folder: Path) -> bool:
-    return folder.parent == folder
-
-
 def _not_here(path: str, upload: Callable[[str], str] | None, *, allowed: bool) -> ForbiddenPath:
-    """The refusal of a path to a caller over HTTP, whose files are elsewhere. `upload`: as of `Sandbox`; `allowed`: some
-    folders of the server may be read.
-    """
+    """The refusal to a caller over HTTP. `upload`: as of `Sandbox`; `allowed`: some folders of the server may be read."""
     send = f"Upload it and pass the glm://files/ID that this prints: {upload(path)} ." if upload else ""
     if allowed:
         more = "Or give a path below them." if send else "Give a path below them."
