@@ -147,7 +147,7 @@ def replace_file(path: Path, data: bytes, mode: int, like: os.stat_result | None
 
 def _as_of(path: Path, like: os.stat_result, mode: int) -> int:
     """Gives a new file the owner and group of another, as far as this user may; the mode that it may have then."""
-    if os.name != "posix":
+    if sys.platform == "win32":
         return mode
     made = path.lstat()
     if (made.st_uid, made.st_gid) == (like.st_uid, like.st_gid):

@@ -108,7 +108,7 @@ def _sweep() -> None:
     for left in Path(tempfile.gettempdir()).glob(f"{_FOLDER}*"):
         with suppress(OSError):  # gone, or another's
             info = left.lstat()
-            own = os.name == "nt" or info.st_uid == os.getuid()
+            own = sys.platform == "win32" or info.st_uid == os.getuid()
             if own and stat.S_ISDIR(info.st_mode) and info.st_mtime < oldest:
                 shutil.rmtree(left)
 
