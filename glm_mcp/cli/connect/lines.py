@@ -81,8 +81,9 @@ class Lines:
             await anyio.to_thread.run_sync(_write, message, abandon_on_cancel=True, limiter=own)
 
 
-def packed(message: Message) -> bytes:
-    return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+def packed(message: Message, clean: Callable[[str], str] = str) -> bytes:
+    """`clean`: what is done to the JSON text; to decode the bytes again would stop all else for half a second of 30 MB."""
+    return clean(json.dumps(message, ensure_ascii=False, separators=(",", ":"))).encode("utf-8", "replace")
 
 
 def error_of(ident: Any, code: int, said: str) -> Message:

@@ -21,7 +21,7 @@ from glm_mcp.media.sources.pasted import tidy
 from glm_mcp.media.sources.resolve import resolve_source
 from glm_mcp.media.types import Document, Source
 from glm_mcp.sandbox import Sandbox
-from glm_mcp.text import CERTAIN, Redactor, without_secrets
+from glm_mcp.text import Redactor, keyless
 from glm_mcp.tools.sources import lies_beside, sidecars
 
 LOOK_S = 20.0  # for a look through one document; the call has yet to be answered in its host's time
@@ -95,7 +95,7 @@ class Uploader:
 
     async def _sent(self, source: Source, say: Say, password: str | None = None) -> str:
         """Its address at the server, which is asked first whether it has it."""
-        name = without_secrets(source.name.replace("/", "-"), CERTAIN)
+        name = keyless(source.name.replace("/", "-"))
         if source.size > LARGEST:
             raise MediaTooLarge(
                 f"{name} has {source.size // MIB:,} MB, and the server takes {LARGEST // MIB} MB of one file",
@@ -152,7 +152,7 @@ async def _refuse_secrets(source: Source, password: str | None) -> None:
 
 def _holds_own(document: Document) -> bool:
     said = "\n".join(page.text for page in document.pages)
-    return without_secrets(said, CERTAIN) != said
+    return keyless(said) != said
 
 
 async def _pieces(source: Source) -> AsyncIterator[bytes]:

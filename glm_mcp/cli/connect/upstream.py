@@ -36,7 +36,7 @@ from glm_mcp.glm.threads import in_thread, in_thread_if
 from glm_mcp.media.kept.uploads import is_upload
 from glm_mcp.media.sources.urls import show
 from glm_mcp.setting_values import server_url
-from glm_mcp.text import CERTAIN, clean, without_secrets
+from glm_mcp.text import clean, keyless
 
 if TYPE_CHECKING:
     import httpx
@@ -113,9 +113,10 @@ class Upstream:
         sent = {
             "Accept": "application/json, text/event-stream",
             "Content-Type": "application/json",
-            **{name: header_value(without_secrets(value, CERTAIN)) for name, value in headers.items()},
+            **{name: header_value(keyless(value)) for name, value in headers.items()},
         }
-        body, most = await in_thread(_body, message), MESSAGE_BYTES
+        # The keys and tokens of this machine's settings are not for that server.
+        body, most = await in_thread(packed, message, keyless), MESSAGE_BYTES
         async with self._request("POST", "/mcp", most=most, headers=sent, content=body) as response:
             yield response, self._messages(response)
 
@@ -323,8 +324,3 @@ def _name(disposition: str) -> str:
     coded = re.search(r"filename\*=utf-8''([^;]+)", disposition, re.IGNORECASE)
     plain = re.search(r'filename="([^"]*)"', disposition)
     return unquote(coded[1]) if coded else plain[1] if plain else ""
-
-
-def _body(message: Message) -> bytes:
-    """A message for the server, without the keys and tokens of this machine's settings, which are not for that server."""
-    return without_secrets(packed(message).decode(), CERTAIN).encode()
