@@ -33,6 +33,7 @@ _ACCENTED = re.compile(
 )
 _GRAVE_FIRST = re.compile(r"(?<![\w`])(`)([AEIOUaeiou])(?!`)")
 _APART = re.compile("[´ˆ¨˜¸ˇ˚˘˝˙˛]")
+_ANY = re.compile(f"[{''.join(_ACCENTS)}]")
 _HYPHENS = ("\x02", "\ufffe", "-")  # the first two stand for one at the end of a line
 _MOST = 20_000  # characters of a page
 _MARKS = 1_500  # accents of a page; one in Czech has five hundred
@@ -44,6 +45,8 @@ _GAP = 0.6  # of a letter's height, between it and its accent
 
 def accented(text: str, page: Any, drawn: Drawn) -> str:
     """The text with the accented letters that were put together out of two signs."""
+    if not _ANY.search(text):
+        return text
     plain, fonts = text, [item.font_name or "" for item in page.text_items]
     if any(map(_TEX.search, fonts)):
         text = _ACCENTED.sub(_composed, text)
