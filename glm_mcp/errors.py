@@ -51,8 +51,9 @@ class GLMError(Exception):
 
     `see`: who looks into it, said after the hint to all but that one. `partial`: what had arrived of an answer.
     `attempts`: what was tried, one dict a try. `about`: what of a request is to blame, where another form of it may
-    pass ("film", "reader", "number" of pictures), or "answer", where it is what a model wrote, which says nothing of its
-    health, or "model", where it is the one that the caller chose, which says nothing of the key. `sent`: the request had gone out. `bare`: the message without how often a model was asked.
+    pass ("film", "reader", "number" of pictures); "answer", where it is what a model wrote, which says nothing of its
+    health; "model", where it is the one that the caller chose, which says nothing of the key. `sent`: the request had
+    gone out. `bare`: the message without how often a model was asked.
     """
 
     kind: ClassVar[str] = "internal"

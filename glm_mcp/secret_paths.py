@@ -137,8 +137,8 @@ def is_secret(
     """Whether the path of these components lies in a secret folder or has the name of a secret file.
 
     `home`: the components of the home folder, below which the secret folders of macOS and Windows lie. `file`: where the
-    path leads, which is looked into where a key and a presentation may have that name. `own`: files of this server's secrets, whatever they are
-    called, as their components `fold` to.
+    path leads, which is looked into where a key and a presentation may have that name. `own`: files of this server's
+    secrets, whatever they are called, as their components `fold` to.
     """
     folded = tuple(fold(part) for part in parts)
     if not folded:

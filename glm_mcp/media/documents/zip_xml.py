@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import BinaryIO
 from xml.etree import ElementTree as ET
 
@@ -110,14 +110,16 @@ def local(element: ET.Element) -> str:
     return str(element.tag).rpartition("}")[2]
 
 
-def outermost(element: ET.Element, *names: str) -> Iterator[ET.Element]:
+def outermost(
+    element: ET.Element, *names: str, named: Callable[[ET.Element], str] = local
+) -> Iterator[ET.Element]:
     """The elements of these names, in order, without those within them, which are theirs: who went through each of a
     hundred that lie in each other would go through the innermost a hundred times, or twice as often with each.
     """
     waiting = [element]
     while waiting:
         here = waiting.pop()
-        if local(here) in names:
+        if named(here) in names:
             yield here
         elif len(here):
             waiting += here[::-1]

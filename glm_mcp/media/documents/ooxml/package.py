@@ -18,7 +18,7 @@ from xml.etree import ElementTree as ET
 from glm_mcp.errors import UnsupportedMedia
 from glm_mcp.media.documents.common.few_times import IN_TABLES, FewTimes, SaidAgain
 from glm_mcp.media.documents.pages import LeftOut
-from glm_mcp.media.documents.zip_xml import attribute, local, member, refuse_entities, xml
+from glm_mcp.media.documents.zip_xml import attribute, local, member, outermost, refuse_entities, xml
 
 # The end of a namespace's name, which the strict form keeps, to the prefix that the standard's own examples use.
 _PREFIXES = {
@@ -61,16 +61,8 @@ def tag(element: ET.Element) -> str:
 
 
 def descendants(element: ET.Element, *names: str) -> Iterator[ET.Element]:
-    """The outermost of these names, in order. Those within them are theirs: who went through each of a thousand that lie in
-    each other would go through the innermost a thousand times.
-    """
-    waiting = [element]
-    while waiting:
-        here = waiting.pop()
-        if tag(here) in names:
-            yield here
-        elif len(here):
-            waiting += here[::-1]
+    """The outermost of these short names, in order."""
+    return outermost(element, *names, named=tag)
 
 
 def child(element: ET.Element | None, *path: str) -> ET.Element | None:
