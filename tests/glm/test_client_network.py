@@ -6,10 +6,12 @@ import asyncio
 import contextlib
 import json
 import socket
+from pathlib import Path
 
 import anyio
 import httpx
 import pytest
+from support import tls
 from support.busy import slowness
 from support.calls import T, answering, ask, client_of, models_asked
 from support.cases import each
@@ -21,6 +23,7 @@ from glm_mcp.glm.progress import Progress
 from glm_mcp.simulator import Fault, Simulator
 
 pytestmark = pytest.mark.anyio
+RECORD = 16_384  # bytes
 NO_NAME = socket.gaierror(-3, "Temporary failure in name resolution")
 
 
@@ -278,11 +281,17 @@ async def test_the_head_and_the_body_of_a_request_go_out_together() -> None:
     assert body.endswith(b"}")
 
 
+@each("way", ["http", "https"] if tls.THERE else ["http"])
 @each("stream", [False, True])
 @each("behind", ["another answer", "what is no HTTP"])
 async def test_what_comes_behind_an_answer_is_not_taken_for_that_to_the_next_call(
-    behind: str, *, stream: bool
+    behind: str, way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, stream: bool
 ) -> None:
+    context = None
+    if way == "https":
+        context, trusted = tls.certified(tmp_path, "DNS:localhost", "IP:127.0.0.1")
+        monkeypatch.setenv("SSL_CERT_FILE", str(trusted))
+
     def answer(text: str) -> bytes:
         said = {"content": text}
         choice = {"finish_reason": "stop", "delta" if stream else "message": said}
@@ -291,7 +300,9 @@ async def test_what_comes_behind_an_answer_is_not_taken_for_that_to_the_next_cal
         head = b"HTTP/1.1 200 OK\r\nContent-Type: " + (
             b"text/event-stream" if stream else b"application/json"
         )
-        return head + f"\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+        head += f"\r\nContent-Length: {len(body)}\r\nX-Fill: ".encode()
+        # A record of TLS, so that what is behind it comes in the same moment and stands in another.
+        return head + b"x" * (RECORD - len(head) - len(body) - 4) + b"\r\n\r\n" + body
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
@@ -304,8 +315,8 @@ async def test_what_comes_behind_an_answer_is_not_taken_for_that_to_the_next_cal
                 await writer.drain()
         writer.close()
 
-    async with await asyncio.start_server(talk, "127.0.0.1") as server:
-        base = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/api/paas/v4"
+    async with await asyncio.start_server(talk, "127.0.0.1", ssl=context) as server:
+        base = f"{way}://127.0.0.1:{server.sockets[0].getsockname()[1]}/api/paas/v4"
         async with client_of(GLM_BASE_URL=base) as client:
             for who in ("anna", "ben", "carla"):
                 answered = await ask(client, who, model=T)

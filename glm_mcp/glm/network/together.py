@@ -4,8 +4,10 @@ answer of nothing but short lines is read in many.
 
 from __future__ import annotations
 
+import asyncio
 import re
 import ssl
+import sys
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
@@ -14,7 +16,7 @@ import anyio
 import anyio.lowlevel
 import httpcore
 
-LOOKS = 4  # turns of the event loop, in which what has come is seen
+LOOKS = 10  # turns of the event loop; what TLS has taken is seen in four
 LARGE = 65_536  # bytes from which on a piece goes out by itself, rather than be copied
 # Lines that are milliseconds of work where each is a chunk; 64 KB have 256 by chance.
 _TURN = re.compile(rb"(?:[^\n]*\n){64}")
@@ -38,8 +40,10 @@ class Together(httpcore.AnyIOBackend):
 
 
 class Stream(httpcore.AsyncNetworkStream):
-    def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
+    def __init__(self, stream: httpcore.AsyncNetworkStream, *, packed: bool = False) -> None:
+        """`packed`: it takes more from the system than it gives, as TLS does record by record."""
         self._stream = stream
+        self._packed, self._cut = packed or sys.platform == "win32", False
         self._held = b""
         self._unread = b""
 
@@ -58,29 +62,29 @@ class Stream(httpcore.AsyncNetworkStream):
             with suppress(httpcore.WriteError):  # the reason may be there to be read
                 await self._flush(timeout)
             found = await self._stream.read(max_bytes, timeout)
+            self._cut = len(found) == max_bytes
         turn = _TURN.match(found)
         end = turn.end() if turn else len(found)
         self._unread = found[end:]
         return found[:end]
 
     async def is_quiet(self) -> bool:
-        """Whether nothing has come that nobody has read, and the other side has not closed. It does not wait."""
+        """Whether nothing that came is held here, in the streams below or in TLS, and nobody has read it. It does not wait."""
         if self._unread:
             return False
-        came = False
-
-        async def look() -> None:
-            nonlocal came
-            with suppress(httpcore.NetworkError):
-                await self._stream.read(1)
-            came = True
-
-        async with anyio.create_task_group() as group:
-            group.start_soon(look)
+        if not (self._packed or self._cut):  # then the system has the rest
+            return True
+        # A group of tasks, and turns that can be cancelled, would take three times as long, once for each answer.
+        look = asyncio.ensure_future(self._stream.read(1))
+        try:
             for _ in range(LOOKS):
-                await anyio.lowlevel.checkpoint()
-            group.cancel_scope.cancel()
-        return not came
+                await asyncio.sleep(0)
+        finally:
+            look.cancel()
+        await asyncio.wait((look,))
+        if not look.cancelled():
+            look.exception()  # asyncio tells of one that nobody asks for
+        return look.cancelled()
 
     async def _flush(self, timeout: float | None) -> None:  # noqa: ASYNC109 - as above
         held, self._held = self._held, b""
@@ -93,7 +97,8 @@ class Stream(httpcore.AsyncNetworkStream):
         server_hostname: str | None = None,
         timeout: float | None = None,  # noqa: ASYNC109 - as above
     ) -> httpcore.AsyncNetworkStream:
-        return Stream(await self._stream.start_tls(ssl_context, server_hostname, timeout))
+        secure = await self._stream.start_tls(ssl_context, server_hostname, timeout)
+        return Stream(secure, packed=True)
 
     async def aclose(self) -> None:
         await self._stream.aclose()

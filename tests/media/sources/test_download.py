@@ -7,7 +7,6 @@ import gzip
 import os
 import re
 import shlex
-import shutil
 import ssl
 import subprocess
 import sys
@@ -23,6 +22,7 @@ import anyio.abc
 import anyio.lowlevel
 import httpx
 import pytest
+from support import tls
 from support.cases import each
 from support.proxies import local_proxy
 from support.web_server import PNG, PUBLIC, Server
@@ -676,16 +676,9 @@ async def test_the_file_of_a_large_download_is_closed_with_its_source(server: Se
 # TLS
 
 
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl to make a certificate")
+@pytest.mark.skipif(not tls.THERE, reason="needs openssl to make a certificate")
 async def test_tls_verifies_the_name_although_the_connection_goes_to_an_address(tmp_path: Path) -> None:
-    key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
-    await anyio.run_process(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-keyout", key, "-out", certificate,
-         "-subj", "/CN=files.example.com", "-addext", "subjectAltName=DNS:files.example.com"],
-        check=True,
-    )  # fmt: skip
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
+    context, certificate = tls.certified(tmp_path, "DNS:files.example.com")
     server = Server(context)
     trusted = ssl.create_default_context(cafile=str(certificate))
     known = names(files_example_com=["127.0.0.1"], other_example_com=["127.0.0.1"])
